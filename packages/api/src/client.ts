@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { ApiError } from './api-error.ts'
+import { type LeaseQuery, LeaseList } from './leases.ts'
+import { WhoAmI } from './principal.ts'
+import { Applied, type ApplyRequest, ResourceSet } from './resources.ts'
+import { Transport } from './transport.ts'
+import {
+  EventList,
+  type EventQuery,
+  type KillRequest,
+  Session,
+  SessionList,
+  type SessionQuery,
+} from './sessions.ts'
+import { TargetList, TargetSummary } from './targets.ts'
+import { Ticket, type TicketRequest } from './tickets.ts'
+
+export { ApiError }
+
+export interface ClientOptions {
+  /** Where the gateway is reached: `publicUrl`. */
+  readonly url: string
+  /** The bearer token; asked for each request, so that it may be renewed. */
+  readonly token: () => Promise<string> | string
+  readonly fetch?: typeof fetch
+}
+
+const NOTHING = z.undefined()
+
+/** A path of the API; ids are data, and stay one part of it whatever is in them. */
+function at(...parts: readonly string[]): string {
+  return `/api/v1/${parts.map(encodeURIComponent).join('/')}`
+}
+
+/** The control API, typed. Every method rejects with an `ApiError`. */
+export type Client = ReturnType<typeof createClient>
+
+/** @throws TypeError when `url` is not a URL */
+export function createClient(options: ClientOptions) {
+  const http = new Transport(options)
+  return {
+    whoami: () => http.send('GET', at('whoami'), WhoAmI),
+    tickets: {
+      issue: (request: TicketRequest) => http.send('POST', at('tickets'), Ticket, { body: request }),
+      revoke: (id: string) => http.send('DELETE', at('tickets', id), NOTHING),
+    },
+    targets: {
+      list: () => http.send('GET', at('targets'), TargetList),
+      get: (name: string) => http.send('GET', at('targets', name), TargetSummary),
+    },
+    sessions: {
+      list: (query: SessionQuery = {}) => http.send('GET', at('sessions'), SessionList, { query }),
+      get: (id: string) => http.send('GET', at('sessions', id), Session),
+      events: (id: string, query: EventQuery = {}) =>
+        http.send('GET', at('sessions', id, 'events'), EventList, { query }),
+      kill: (id: string, request: KillRequest = {}) =>
+        http.send('POST', at('sessions', id, 'kill'), NOTHING, { body: request }),
+    },
+    leases: {
+      list: (query: LeaseQuery = {}) => http.send('GET', at('leases'), LeaseList, { query }),
+      revoke: (id: string) => http.send('POST', at('leases', id, 'revoke'), NOTHING),
+    },
+    resources: {
+      current: () => http.send('GET', at('resources'), ResourceSet),
+      apply: (request: ApplyRequest) => http.send('PUT', at('resources'), Applied, { body: request }),
+    },
+  }
+}
