@@ -1,0 +1,148 @@
+/** The vocabulary every other folder speaks. Pure types; imports nothing but `Secret`. */
+import type { Secret } from './secret.ts'
+
+export type PrincipalKind = 'user' | 'agent' | 'service'
+
+/** Who asks. */
+export interface Principal {
+  readonly kind: PrincipalKind
+  /** Unique over all trusted issuers: the subject, after the issuer's configured prefix (`corp/ana`). */
+  readonly id: string
+  readonly issuer: string
+  readonly subject: string
+  readonly groups: readonly string[]
+  /** Further claims that the issuer's configuration maps to policy, as strings. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** The person for whom an agent acts (RFC 8693 §4.1, the token's `sub` where `act` names the agent). */
+  readonly actingFor?: Principal
+}
+
+/** A named system behind the gateway. */
+export interface Target {
+  readonly name: string
+  readonly protocol: 'postgres'
+  readonly address: { readonly host: string; readonly port: number }
+  readonly database: string
+  readonly tls: { readonly mode: 'disable' | 'require' | 'verify-full'; readonly ca?: string }
+  readonly tags: Readonly<Record<string, string>>
+  readonly credentials: IssuerAccount
+  /** `strict`: an event is synced to disk before its operation is forwarded, and so survives the host's crash too. */
+  readonly recording: 'written' | 'strict'
+}
+
+/** The gateway's own account on a target: makes and removes the temporary credentials, runs nothing of anybody's. */
+export interface IssuerAccount {
+  readonly issuer: 'postgres-role'
+  readonly username: string
+  readonly password: Secret
+  /** How long one temporary credential, and the session on it, may live. */
+  readonly ttlSeconds: number
+  /** Leases kept ready per capability in use, so that opening a session costs less than a plain connect. 0: none. */
+  readonly prewarm: number
+}
+
+/** What an operation is on, inside its target. */
+export type Resource =
+  | { readonly type: 'Target' }
+  | { readonly type: 'Database' }
+  | { readonly type: 'Schema'; readonly schema: string }
+  | { readonly type: 'Table'; readonly schema: string; readonly table: string }
+
+/** The actions of the policy schema that apply to targets. A closed set: what is none of these is `opaque`. */
+export const ACTIONS = [
+  'connect',
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'merge',
+  'truncate',
+  'create',
+  'alter',
+  'drop',
+  'grant',
+  'revoke',
+  'call',
+  'copyIn',
+  'copyOut',
+  'set',
+  'lock',
+  'listen',
+  'notify',
+  'maintain',
+] as const
+export type Action = (typeof ACTIONS)[number]
+
+/** One (action, resource) pair. A statement is several; all of them must be permitted. */
+export interface Operation {
+  readonly action: Action
+  readonly resource: Resource
+}
+
+/** What policy may ask about the statement as a whole. */
+export interface StatementFacts {
+  /** Every UPDATE and DELETE in it has a WHERE; true where there is none of them. */
+  readonly hasWhere: boolean
+  /** Some WHERE is sure to be true for every row (`true`, `1=1`, `id=id`). */
+  readonly whereIsTrivial: boolean
+  /** Functions called, as written and lower-cased, schema-qualified where the statement does so; sorted, unique. */
+  readonly functions: readonly string[]
+  /** One simple query held more than one statement. */
+  readonly multi: boolean
+  /** The outermost LIMIT when it is a constant. */
+  readonly limit?: number
+  /** `opaque`: it could not be read whole, so it could do anything, and is denied. */
+  readonly reading: 'complete' | 'opaque'
+}
+
+/** A statement as far as it was understood. */
+export interface StatementReading {
+  readonly operations: readonly Operation[]
+  readonly facts: StatementFacts
+  /** Why it is opaque, for the person who wrote it. */
+  readonly opaqueBecause?: string
+  /**
+   * What the reading depends on. `shape`: the same for any other literals in the same places. `text`: only for this very
+   * text (a LIMIT, an argument that names something).
+   */
+  readonly dependsOn: 'shape' | 'text'
+}
+
+/** Everything around the request that policy may look at. */
+export interface AccessContext {
+  readonly sessionId: string
+  readonly sourceIp: string
+  readonly purpose?: string
+  /** How the statement reached us. */
+  readonly via: 'postgres' | 'mcp' | 'api'
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+export interface AccessRequest {
+  readonly principal: Principal
+  readonly target: Target
+  readonly operation: Operation
+  readonly facts?: StatementFacts
+  readonly context: AccessContext
+}
+
+export type Obligation =
+  | { readonly kind: 'record'; readonly detail: 'operations' | 'full' }
+  | { readonly kind: 'limit'; readonly rows: number }
+
+/** What the policy decision point says. `policies` are the `@id`s of the policies that determined it. */
+export type Decision =
+  | {
+      readonly effect: 'permit'
+      readonly policies: readonly string[]
+      readonly obligations: readonly Obligation[]
+    }
+  | {
+      readonly effect: 'deny'
+      readonly policies: readonly string[]
+      readonly reason: string
+      readonly hint?: string
+      /** Left out: ACCESS_POLICY_DENIED. */
+      readonly code?: 'ACCESS_POLICY_DENIED' | 'ACCESS_POLICY_ERROR' | 'ACCESS_STATEMENT_OPAQUE'
+    }
