@@ -1,0 +1,49 @@
+import type { Secret } from '../access/secret.ts'
+
+/** `sallyport.yaml` after reading: defaults filled in, secrets resolved, paths absolute. */
+export interface Config {
+  readonly listen: {
+    readonly http: ListenAddress
+    readonly postgres: ListenAddress
+  }
+  /** Where browsers, agents and the CLI reach `listen.http`. */
+  readonly publicUrl: string
+  /** Undefined: an embedded PostgreSQL under `dataDir`. */
+  readonly database: Secret | undefined
+  readonly dataDir: string
+  /** 32 bytes. Undefined: made once and kept in `dataDir/master.key`, mode 0600. */
+  readonly masterKey: Secret | undefined
+  /** The certificate shown to PostgreSQL clients. Undefined: a self-signed one is made once and kept in `dataDir`. */
+  readonly tls: { readonly cert: string; readonly key: Secret } | undefined
+  readonly issuers: readonly IssuerConfig[]
+  /** Directory of `*.yaml` and `*.cedar`; undefined: only what `sallyport apply` sent. */
+  readonly resources: string | undefined
+  readonly tickets: { readonly defaultTtlSeconds: number; readonly maxTtlSeconds: number }
+  readonly limits: {
+    /** Client connections at once, over all protocols. */
+    readonly connections: number
+    /** From the first byte to being admitted or refused, in milliseconds. */
+    readonly handshakeMs: number
+  }
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** A trusted OpenID provider. */
+export interface IssuerConfig {
+  readonly issuer: string
+  readonly audience: string
+  /** Put before every subject, with a slash. Needed where several issuers are trusted, so that no two subjects collide. */
+  readonly prefix: string | undefined
+  readonly algorithms: readonly string[]
+  readonly claims: {
+    readonly id: string
+    readonly groups: string
+    readonly kind: string | undefined
+    readonly attributes: Readonly<Record<string, string>>
+  }
+}
