@@ -1,0 +1,87 @@
+import type {
+  AccessContext,
+  Action,
+  Decision,
+  Principal,
+  Resource,
+  StatementFacts,
+  Target,
+} from '../access/model.ts'
+import { Secret } from '../access/secret.ts'
+import { DecisionPoint } from './decision-point.ts'
+import { readResources } from './resources.ts'
+
+/** What the tests of this folder ask with: the demo's target, personas and tables. */
+export const SHOP: Target = {
+  name: 'shop',
+  protocol: 'postgres',
+  address: { host: '127.0.0.1', port: 5432 },
+  database: 'shop',
+  tls: { mode: 'disable' },
+  tags: { env: 'prod' },
+  credentials: {
+    issuer: 'postgres-role',
+    username: 'issuer',
+    password: new Secret('x'),
+    ttlSeconds: 900,
+    prewarm: 0,
+  },
+  recording: 'written',
+}
+
+export function principal(kind: Principal['kind'], id: string, groups: readonly string[]): Principal {
+  return { kind, id, issuer: 'https://idp.test', subject: id, groups, attributes: {} }
+}
+
+export const ANA = principal('user', 'ana', ['data-science'])
+export const OMAR = principal('user', 'omar', ['devops'])
+export const DORA = principal('user', 'dora', ['dba'])
+export const INSIGHT = principal('agent', 'insight-agent', ['data-science'])
+export const DEPLOY = principal('agent', 'deploy-agent', ['devops'])
+
+export const CONTEXT: AccessContext = {
+  sessionId: 'ses_1',
+  sourceIp: '127.0.0.1',
+  via: 'postgres',
+  /** A Wednesday. */
+  now: Date.parse('2026-03-04T10:30:00Z'),
+}
+
+export const FACTS: StatementFacts = {
+  hasWhere: true,
+  whereIsTrivial: false,
+  functions: [],
+  multi: false,
+  reading: 'complete',
+}
+
+export const DATABASE: Resource = { type: 'Database' }
+export const TARGET: Resource = { type: 'Target' }
+
+export function table(name: string, schema = 'public'): Resource {
+  return { type: 'Table', schema, table: name }
+}
+
+export function resourcesOf(policies: string) {
+  return readResources([{ path: 'p.cedar', text: policies }], () => new Secret('x'))
+}
+
+export function pointOf(policies: string): DecisionPoint {
+  return new DecisionPoint(resourcesOf(policies))
+}
+
+export function ask(
+  point: DecisionPoint,
+  who: Principal,
+  action: Action,
+  resource: Resource,
+  more: { facts?: Partial<StatementFacts>; context?: Partial<AccessContext>; target?: Target } = {},
+): Decision {
+  return point.decide({
+    principal: who,
+    target: more.target ?? SHOP,
+    operation: { action, resource },
+    facts: { ...FACTS, ...more.facts },
+    context: { ...CONTEXT, ...more.context },
+  })
+}

@@ -1,0 +1,138 @@
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
+import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { CEDAR_SCHEMA } from './cedar-schema.ts'
+import { didYouMean } from '../access/did-you-mean.ts'
+import type { ResourceFile } from './ports.ts'
+import { fromUtf8Offset, positionAt } from './resource-problem.ts'
+import type { ResourceProblem } from './resource-problem.ts'
+import { splitPolicies } from './split-policies.ts'
+
+/** What a policy may say about itself. Anything else is a misspelling that would silently say nothing. */
+export const ANNOTATIONS = ['id', 'description', 'reason', 'advice', 'approvers', 'quorum', 'ttl'] as const
+const KNOWN: ReadonlySet<string> = new Set(ANNOTATIONS)
+
+export interface Policy {
+  /** Its `@id`: how decisions, recordings and people name it. */
+  readonly id: string
+  readonly effect: 'permit' | 'forbid'
+  readonly text: string
+  readonly json: PolicyJson
+  readonly annotations: Readonly<Record<string, string>>
+  readonly path: string
+  readonly line: number
+}
+
+/** Makes a problem at an offset within one policy's text. */
+type Problem = (offset: number, message: string, hint?: string) => ResourceProblem
+
+interface Located {
+  readonly policy: Policy
+  readonly problem: Problem
+}
+
+/**
+ * The policies of all files, each parsed by itself, named by its `@id` and valid under `CEDAR_SCHEMA`. Problems are
+ * appended to `problems`, and with any there are no policies: half of a set may permit what the whole forbids.
+ */
+export function readPolicies(files: readonly ResourceFile[], problems: ResourceProblem[]): readonly Policy[] {
+  const before = problems.length
+  const byId = new Map<string, Located>()
+  for (const file of files) {
+    for (const located of parseFile(file, problems)) {
+      const { id } = located.policy
+      const first = byId.get(id)?.policy
+      if (first === undefined) byId.set(id, located)
+      else problems.push(located.problem(0, `@id("${id}") is already used at ${first.path}:${first.line}`))
+    }
+  }
+  validate(byId, problems)
+  return problems.length > before ? [] : [...byId.values()].map((located) => located.policy)
+}
+
+function parseFile(file: ResourceFile, problems: ResourceProblem[]): readonly Located[] {
+  const policies: Located[] = []
+  for (const { text, offset } of splitPolicies(file.text)) {
+    const problem: Problem = (within, message, hint) => {
+      const { line, column } = positionAt(file.text, offset + within)
+      return { path: file.path, line, column, message, ...(hint === undefined ? {} : { hint }) }
+    }
+    const parsed = cedar.policyToJson(text)
+    if (parsed.type === 'failure') {
+      problems.push(...parsed.errors.map((error) => parseProblem(text, error, problem)))
+      continue
+    }
+    const annotations = annotationsOf(parsed.json)
+    const id = annotations.id ?? ''
+    const found = problemsOfAnnotations(text, id, annotations, problem)
+    problems.push(...found)
+    if (found.length > 0) continue
+    const line = positionAt(file.text, offset).line
+    const { effect } = parsed.json
+    policies.push({
+      policy: { id, effect, text, json: parsed.json, annotations, path: file.path, line },
+      problem,
+    })
+  }
+  return policies
+}
+
+function parseProblem(text: string, error: DetailedError, problem: Problem): ResourceProblem {
+  const label = error.sourceLocations?.[0]
+  const offset = label === undefined ? 0 : fromUtf8Offset(text, label.start)
+  if (error.message.includes('template')) {
+    return problem(offset, 'policy templates are not accepted', 'write the principal and the resource out')
+  }
+  const message = error.message.replace('failed to parse policy from string: ', '')
+  return problem(offset, message, label?.label ?? error.help ?? undefined)
+}
+
+/** An annotation without a value (`@foo`) is null in Cedar's JSON. */
+function annotationsOf(json: PolicyJson): Record<string, string> {
+  return Object.fromEntries(Object.entries(json.annotations ?? {}).map(([key, value]) => [key, value ?? '']))
+}
+
+function problemsOfAnnotations(
+  text: string,
+  id: string,
+  annotations: Readonly<Record<string, string>>,
+  problem: Problem,
+): readonly ResourceProblem[] {
+  const found: ResourceProblem[] = []
+  // Ids are shown in terminals, kept in recordings and put into HTTP headers.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/.test(id)) {
+    const message = id === '' ? 'the policy has no @id' : `@id("${id}") is not a usable name`
+    found.push(problem(0, message, 'begin it with @id("…") of letters, digits, ".", "_", "/" and "-"'))
+  }
+  for (const name of Object.keys(annotations)) {
+    if (KNOWN.has(name)) continue
+    const offset = Math.max(0, text.indexOf(`@${name}`))
+    const known = `known are ${ANNOTATIONS.map((known) => `@${known}`).join(', ')}`
+    found.push(problem(offset, `unknown annotation @${name}`, didYouMean(name, ANNOTATIONS) ?? known))
+  }
+  return found
+}
+
+/**
+ * Cedar's strict validation. A policy that can never apply is refused as well: whoever wrote that `forbid` believes
+ * that it protects something.
+ */
+function validate(byId: ReadonlyMap<string, Located>, problems: ResourceProblem[]): void {
+  const staticPolicies = Object.fromEntries([...byId].map(([id, located]) => [id, located.policy.text]))
+  const answer = cedar.validate({ schema: CEDAR_SCHEMA, policies: { staticPolicies } })
+  if (answer.type === 'failure') {
+    const message = answer.errors.map((error) => error.message).join('; ')
+    problems.push({ path: '*.cedar', line: 1, column: 1, message })
+    return
+  }
+  const invalid = new Set(answer.validationErrors.map((found) => found.policyId))
+  const impossible = answer.validationWarnings.filter(
+    (found) => !invalid.has(found.policyId) && found.error.message.includes('policy is impossible'),
+  )
+  for (const { policyId, error } of [...answer.validationErrors, ...impossible]) {
+    const located = byId.get(policyId)
+    if (located === undefined) continue
+    const offset = fromUtf8Offset(located.policy.text, error.sourceLocations?.[0]?.start ?? 0)
+    const message = error.message.replace(/^for policy `.*?`, /, '')
+    problems.push(located.problem(offset, `${message} in ${policyId}`, error.help ?? undefined))
+  }
+}
