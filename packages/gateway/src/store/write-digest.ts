@@ -1,0 +1,119 @@
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { AuditEvent } from '../audit/ports.ts'
+import type { JournalPosition } from './journal.ts'
+import { packLines } from './packed-lines.ts'
+import { type Digest, linesOf, type StartedSession } from './scan-journal.ts'
+import type { Schema } from './schema.ts'
+
+/** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 13. */
+const ROWS_AT_ONCE = 4_000
+
+/** Writes one digest of `bytes` and how far the journal is read, all or nothing. */
+export async function writeDigest(
+  db: Kysely<Schema>,
+  digest: Digest,
+  bytes: Buffer,
+  read: JournalPosition,
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    await insertStarts(transaction, digest.starts)
+    await insertEvents(transaction, digest, bytes)
+    await updateSessions(transaction, digest)
+    await insertAudit(transaction, digest)
+    await transaction
+      .insertInto('journal_positions')
+      .values({ file: read.file, position: read.offset })
+      .onConflict((conflict) => conflict.column('file').doUpdateSet({ position: read.offset }))
+      .execute()
+  })
+}
+
+async function insertStarts(db: Kysely<Schema>, starts: readonly StartedSession[]): Promise<void> {
+  for (const some of slices(starts)) {
+    const rows = some.map((session) => ({
+      id: session.id,
+      principal: JSON.stringify(session.principal),
+      principal_id: plain(session.principal.id),
+      target: plain(session.target),
+      via: session.via,
+      purpose: session.purpose === undefined ? null : plain(session.purpose),
+      client_name: session.clientName === undefined ? null : plain(session.clientName),
+      client_session: session.clientSession === undefined ? null : plain(session.clientSession),
+      source_ip: session.sourceIp,
+      lease_id: session.leaseId ?? null,
+      handle: session.handle ?? null,
+      started_at: new Date(session.startedAt),
+      last_event_at: new Date(session.startedAt),
+    }))
+    await db
+      .insertInto('sessions')
+      .values(rows)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+}
+
+async function insertEvents(db: Kysely<Schema>, digest: Digest, bytes: Buffer): Promise<void> {
+  for (const some of slices([...digest.sessions])) {
+    const rows = await Promise.all(
+      some.map(async ([id, change]) => ({
+        session_id: id,
+        first_n: change.firstN,
+        last_n: change.lastN,
+        lines: await packLines(linesOf(change, bytes)),
+      })),
+    )
+    await db
+      .insertInto('session_events')
+      .values(rows)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+}
+
+async function updateSessions(db: Kysely<Schema>, digest: Digest): Promise<void> {
+  if (digest.sessions.size === 0) return
+  const all = [...digest.sessions]
+  const column = <T>(pick: (change: (typeof all)[number][1]) => T): T[] =>
+    all.map(([, change]) => pick(change))
+  await sql`
+    UPDATE sallyport.sessions s SET
+      statements = s.statements + u.statements, denied = s.denied + u.denied,
+      rows = s.rows + u.rows, bytes = s.bytes + u.bytes, last_event_at = u.last_at,
+      lease_id = coalesce(u.lease_id, s.lease_id), handle = coalesce(u.handle, s.handle),
+      ended_at = coalesce(u.ended_at, s.ended_at), end_reason = coalesce(u.end_reason, s.end_reason)
+    FROM unnest(
+      ${all.map(([id]) => id)}::text[], ${column((c) => c.statements)}::bigint[],
+      ${column((c) => c.denied)}::bigint[], ${column((c) => c.rows)}::bigint[],
+      ${column((c) => c.bytes)}::bigint[], ${column((c) => new Date(c.lastAt))}::timestamptz[],
+      ${column((c) => c.lease?.id ?? null)}::text[], ${column((c) => c.lease?.handle ?? null)}::text[],
+      ${column((c) => (c.end === undefined ? null : new Date(c.end.at)))}::timestamptz[],
+      ${column((c) => (c.end === undefined ? null : plain(c.end.reason)))}::text[]
+    ) AS u (id, statements, denied, rows, bytes, last_at, lease_id, handle, ended_at, end_reason)
+    WHERE s.id = u.id`.execute(db)
+}
+
+async function insertAudit(db: Kysely<Schema>, digest: Digest): Promise<void> {
+  for (const some of slices(digest.audit)) {
+    const rows = some.map(({ at, event }) => {
+      const { type, principal }: AuditEvent = JSON.parse(event)
+      return {
+        at: new Date(at),
+        type: plain(type),
+        principal: principal === undefined ? null : plain(principal),
+        event,
+      }
+    })
+    await db.insertInto('audit_events').values(rows).execute()
+  }
+}
+
+/** PostgreSQL's text cannot hold U+0000, and a client may send one in any name it gives itself. */
+function plain(text: string): string {
+  return text.replaceAll('\0', '\uFFFD')
+}
+
+function* slices<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += ROWS_AT_ONCE) yield all.slice(at, at + ROWS_AT_ONCE)
+}
