@@ -1,0 +1,36 @@
+/** The gateway's own record across sessions: who proved what, what was refused, what was made and removed. */
+export interface AuditEvent {
+  readonly type:
+    | 'authentication.failed'
+    | 'access.denied'
+    | 'session.start'
+    | 'session.end'
+    | 'session.kill'
+    | 'ticket.issue'
+    | 'ticket.revoke'
+    | 'lease.issue'
+    | 'lease.revoke'
+    | 'lease.revoke-failed'
+    | 'lease.stray'
+    | 'resources.apply'
+    | 'gateway.start'
+    | 'gateway.stop'
+  /** Principal id, or undefined before anybody was authenticated. */
+  readonly principal?: string
+  readonly target?: string
+  readonly sessionId?: string
+  /** Anything else worth keeping. No secrets. */
+  readonly detail?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+}
+
+/** Appends to the audit log. Queued for this turn's journal write; throws RECORDING_FAILED when that is impossible. */
+export type Audit = (event: AuditEvent) => void
+
+export interface AuditRow {
+  readonly at: Date
+  readonly event: AuditEvent
+}
+
+export interface AuditStore {
+  list(filter: { type?: string; principal?: string; limit: number }): Promise<readonly AuditRow[]>
+}
