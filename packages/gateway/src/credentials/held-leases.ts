@@ -1,0 +1,161 @@
+import type { Capability } from '../access/capability.ts'
+import { SallyportError } from '../access/errors.ts'
+import { inTime } from '../access/in-time.ts'
+import type { Principal, Target } from '../access/model.ts'
+import type { CredentialIssuer } from '../protocols/contract.ts'
+import { type Connect, HeldLease, type Made } from './held-lease.ts'
+import { newLeaseId } from './lease-id.ts'
+import type { LeaseAudit, LeaseLog, LeaseStore } from './ports.ts'
+import { revokeLease } from './revoke-lease.ts'
+
+/** A session's end does not wait longer than this for its revocation, which goes on by itself. */
+const RELEASE_MS = 5_000
+/** Longer than any statement of an issuer may take; after it, the sweeper tries again. */
+const REVOKE_MS = 15_000
+
+export interface LeasesOptions {
+  /** This installation's id, 8 hex characters; part of every name on a target. */
+  readonly owner: string
+  readonly store: LeaseStore
+  /** By the target's name; undefined when it is not configured (any more). */
+  readonly issuers: (target: string) => CredentialIssuer | undefined
+  readonly connect: Connect
+  readonly audit: LeaseAudit
+  readonly log: LeaseLog
+  /** Epoch milliseconds. */
+  readonly now: () => number
+}
+
+/** The leases of this process: makes them, keeps count of them, and ends them, each exactly once. */
+export class HeldLeases {
+  readonly #options: LeasesOptions
+  readonly #held = new Map<string, HeldLease>()
+  #stopped = false
+
+  constructor(options: LeasesOptions) {
+    this.#options = options
+  }
+
+  get(id: string): HeldLease | undefined {
+    return this.#held.get(id)
+  }
+
+  /**
+   * The audit event and the row first, then the credential. Without a session it is one made ahead of demand.
+   * @throws whatever failed; what had been made by then is revoked
+   */
+  async make(
+    target: Target,
+    capability: Capability,
+    signal: AbortSignal,
+    forSession?: { sessionId: string; principal: Principal; deadline: Date | undefined },
+  ): Promise<HeldLease> {
+    const { owner, store, now, connect } = this.#options
+    if (this.#stopped) throw new SallyportError('LEASE_FAILED', 'the gateway is stopping')
+    const issuer = this.issuer(target.name)
+    const latest = now() + target.credentials.ttlSeconds * 1000
+    const expiresAt = new Date(Math.min(latest, forSession?.deadline?.getTime() ?? latest))
+    const plan = issuer.plan(owner, newLeaseId(), capability, expiresAt)
+    const lease = new HeldLease(target, plan, connect, now())
+    lease.sessionId = forSession?.sessionId
+    lease.principal = forSession?.principal
+    this.#held.set(lease.id, lease)
+    const planned = this.#plan(lease)
+    const making = planned.then(async () => {
+      lease.signal.throwIfAborted()
+      return await issuer.issue(plan, signal)
+    })
+    lease.making = outcome(planned, making)
+    try {
+      lease.issued(await inTime(making, signal), store.issued(lease.id))
+      signal.throwIfAborted()
+      lease.signal.throwIfAborted()
+    } catch (error) {
+      // Not waited for: the session is refused now, and a target that is down would make it wait for that
+      // twice.
+      void this.end(lease)
+      throw error
+    }
+    return lease
+  }
+
+  /** The event is appended before the row is waited for, and so is written before anything is asked of the target. */
+  async #plan({ id, handle, target, plan, sessionId, principal }: HeldLease): Promise<void> {
+    const { store, audit } = this.#options
+    const { capability, expiresAt } = plan
+    const owned = sessionId === undefined ? {} : { sessionId }
+    audit({
+      type: 'lease.issue',
+      target: target.name,
+      ...owned,
+      ...(principal === undefined ? {} : { principal: principal.id }),
+      detail: { lease: id, role: handle, capability: capability.hash, warm: sessionId === undefined },
+    })
+    await store.plan({
+      id,
+      target: target.name,
+      handle,
+      capability,
+      expiresAt,
+      ...owned,
+      ...(principal === undefined ? {} : { principal }),
+    })
+  }
+
+  /** Ends it, and waits for that as long as a session's end may. Never rejects. */
+  async release(lease: HeldLease): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, RELEASE_MS)
+    await Promise.race([this.end(lease), late])
+    clearTimeout(timer)
+  }
+
+  /** Once per lease, whoever asks. Never rejects; a failure leaves the lease to the sweeper. */
+  end(lease: HeldLease): Promise<SallyportError | undefined> {
+    lease.ending ??= this.#revokeHeld(lease)
+    return lease.ending
+  }
+
+  async #revokeHeld(lease: HeldLease): Promise<SallyportError | undefined> {
+    try {
+      // What is revoked before it is made would be made afterwards, and nobody would revoke it again.
+      if ((await lease.making) === 'not planned') return undefined
+      await lease.hangUp()
+      const { id, handle, sessionId, principal } = lease
+      return await revokeLease(
+        this.#options,
+        this.issuer(lease.target.name),
+        { id, handle, sessionId, principal, target: lease.target.name },
+        AbortSignal.timeout(REVOKE_MS),
+      )
+    } catch (error) {
+      return SallyportError.from(error)
+    } finally {
+      this.#held.delete(lease.id)
+    }
+  }
+
+  /** @throws SallyportError TARGET_UNKNOWN */
+  issuer(target: string): CredentialIssuer {
+    const issuer = this.#options.issuers(target)
+    if (issuer === undefined) throw new SallyportError('TARGET_UNKNOWN', `there is no target "${target}"`)
+    return issuer
+  }
+
+  /** Makes no more, and ends all there are. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const stopping = new SallyportError('SESSION_ENDED', 'the gateway is stopping')
+    for (const lease of this.#held.values()) lease.end(stopping)
+    await Promise.all([...this.#held.values()].map((lease) => this.release(lease)))
+  }
+}
+
+/** Waits for the end of the making, however it ends. */
+async function outcome(planned: Promise<void>, making: Promise<unknown>): Promise<Made> {
+  await making.catch(() => undefined)
+  return await planned.then(
+    () => 'planned',
+    () => 'not planned',
+  )
+}

@@ -1,0 +1,302 @@
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { capabilityOf } from '../access/capability.ts'
+import type { Target } from '../access/model.ts'
+import type { Upstream } from '../protocols/contract.ts'
+import { type IssuerTarget, startIssuerTarget } from '../protocols/postgres/issuer-target.fixture.ts'
+import { INSIGHT, type LeaseWorld, openLeaseWorld, READ, withChanges } from './leases.fixture.ts'
+
+let server: IssuerTarget
+const signal = AbortSignal.timeout(10 * 60_000)
+
+beforeAll(async () => {
+  server = await startIssuerTarget()
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  // Every test leaves the target as it found it.
+  expect((await server.roles()).filter((role) => role.includes('_l_'))).toEqual([])
+})
+
+const leaseRoles = async (): Promise<readonly string[]> =>
+  (await server.roles()).filter((role) => role.includes('_l_'))
+const prewarmed = (prewarm: number, ttlSeconds = 900): Target => ({
+  ...server.target,
+  credentials: { ...server.target.credentials, prewarm, ttlSeconds },
+})
+const until = (check: () => Promise<void> | void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
+const issue = (world: LeaseWorld, sessionId = 'ses_1') =>
+  world.leases.issue({ permit: world.permit(), capability: READ, sessionId, signal })
+
+test('a lease is in store, target and audit log, and after its use revoked in all three', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  {
+    await using lease = await issue(world)
+    await using upstream = await lease.connect(signal)
+    expect(upstream.alive).toBe(true)
+    expect(await leaseRoles()).toEqual([lease.handle])
+    expect(await world.store.get(lease.id)).toMatchObject({
+      state: 'issued',
+      target: 'shop',
+      handle: lease.handle,
+      capability: READ.hash,
+      sessionId: 'ses_1',
+      principal: INSIGHT,
+      expiresAt: lease.expiresAt,
+    })
+  }
+  expect(await leaseRoles()).toEqual([])
+  expect(await world.store.open()).toEqual([])
+  expect(world.events.map(({ type, sessionId }) => [type, sessionId])).toEqual([
+    ['lease.issue', 'ses_1'],
+    ['lease.revoke', 'ses_1'],
+  ])
+})
+
+test("a session's own deadline comes before the lease's", async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  const deadline = new Date(Date.now() + 60_000)
+  await using lease = await world.leases.issue({
+    permit: world.permit(),
+    capability: READ,
+    sessionId: 'ses_1',
+    signal,
+    deadline,
+  })
+  expect(lease.expiresAt).toEqual(deadline)
+  expect((await world.store.get(lease.id))?.expiresAt).toEqual(deadline)
+})
+
+test('a lease serves one session', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  await using _upstream = await lease.connect(signal)
+  await expect(lease.connect(signal)).rejects.toMatchObject({ code: 'LEASE_FAILED' })
+})
+
+test('revoking tells the session, and the role is gone', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  await using _upstream = await lease.connect(signal)
+  await world.leases.revoke(lease.id, 'revoked by omar')
+  expect(lease.signal.reason).toMatchObject({
+    code: 'SESSION_ENDED',
+    message: expect.stringContaining('by omar'),
+  })
+  expect(await leaseRoles()).toEqual([])
+  await world.leases.revoke(lease.id)
+  await expect(world.leases.revoke('lea_unknown')).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
+})
+
+test('what fails after the role was made is revoked', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      if (issuer === undefined) return undefined
+      return withChanges(issuer, {
+        issue: async (...args: Parameters<typeof issuer.issue>) => {
+          await issuer.issue(...args)
+          throw new Error('the connection broke')
+        },
+      })
+    },
+  }))
+  await expect(issue(world)).rejects.toThrow('the connection broke')
+  await until(async () => expect(await world.store.open()).toEqual([]))
+  expect(await leaseRoles()).toEqual([])
+})
+
+test('nothing is made that cannot be written down', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    audit: () => {
+      throw new Error('the journal is full')
+    },
+  }))
+  await expect(issue(world)).rejects.toThrow('the journal is full')
+  await until(async () => expect(await world.store.open()).toEqual([]))
+  expect(await leaseRoles()).toEqual([])
+})
+
+test('the audit log has a lease before the store has its plan, and the store before the target has its role', async () => {
+  const order: string[] = []
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    audit: (event) => order.push(event.type),
+    store: withChanges(options.store, {
+      async plan(row) {
+        order.push('plan')
+        await options.store.plan(row)
+      },
+    }),
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      if (issuer === undefined) return undefined
+      return withChanges(issuer, {
+        async issue(plan, within) {
+          order.push('role')
+          return await issuer.issue(plan, within)
+        },
+      })
+    },
+  }))
+  await using lease = await issue(world)
+  expect(order).toEqual(['lease.issue', 'plan', 'role'])
+  expect(await leaseRoles()).toEqual([lease.handle])
+})
+
+test('a lease that is revoked while its role is being made leaves no role', async () => {
+  const begun = Promise.withResolvers<string>()
+  const goOn = Promise.withResolvers<void>()
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      if (issuer === undefined) return undefined
+      return withChanges(issuer, {
+        async issue(plan, within) {
+          begun.resolve(plan.leaseId)
+          await goOn.promise
+          return await issuer.issue(plan, within)
+        },
+      })
+    },
+  }))
+  const issuing = issue(world)
+  const revoking = world.leases.revoke(await begun.promise)
+  goOn.resolve()
+  await expect(issuing).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+  await revoking
+  expect(await leaseRoles()).toEqual([])
+  expect(await world.store.open()).toEqual([])
+})
+
+test('a lease that was revoked before it is used does not connect', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1))
+  await (await issue(world))[Symbol.asyncDispose]()
+  await until(async () => expect(await leaseRoles()).toHaveLength(1))
+  await until(async () => expect((await world.store.open())[0]?.state).toBe('issued'))
+  await using lease = await issue(world, 'ses_2')
+  const revoking = world.leases.revoke(lease.id)
+  await expect(lease.connect(signal)).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+  await revoking
+})
+
+test('a target that is down refuses the session, and the lease is finished when it is back', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  world.reachable = false
+  await expect(issue(world)).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' })
+  await until(async () => expect((await world.store.open())[0]?.attempts).toBe(1))
+  world.reachable = true
+  await until(async () => expect(await world.sweeper.sweep()).toMatchObject({ revoked: 1, failed: 0 }))
+  expect(await world.store.open()).toEqual([])
+})
+
+test('64 sessions at once get 64 leases, and leave none', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  const handles = await Promise.all(
+    Array.from({ length: 64 }, async (_, i) => {
+      await using lease = await issue(world, `ses_${i}`)
+      await using _upstream = await lease.connect(signal)
+      return lease.handle
+    }),
+  )
+  expect(new Set(handles).size).toBe(64)
+  expect(await leaseRoles()).toEqual([])
+  expect(await world.store.open()).toEqual([])
+})
+
+async function warmed(world: LeaseWorld, count: number): Promise<void> {
+  await using _first = await issue(world, 'ses_first')
+  await until(async () => {
+    const rows = await world.store.list({ target: 'shop', state: 'issued', limit: 100 })
+    expect(rows.filter((row) => row.sessionId === undefined).length).toBe(count)
+    const { rows: sessions } = await server.admin.query(
+      `SELECT FROM pg_stat_activity WHERE usename LIKE 'sp\\_%' AND state = 'idle'`,
+    )
+    expect(sessions.length).toBe(count)
+  })
+}
+
+test('leases made ahead are handed out once each, and replaced', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(2))
+  await warmed(world, 2)
+  const ready = await leaseRoles()
+  const used = []
+  for (const sessionId of ['ses_a', 'ses_b']) {
+    await using lease = await issue(world, sessionId)
+    await using upstream = await lease.connect(signal)
+    expect(upstream.alive).toBe(true)
+    used.push(lease.handle)
+    await until(async () =>
+      expect(await world.store.get(lease.id)).toMatchObject({ sessionId, principal: INSIGHT }),
+    )
+  }
+  expect(used.toSorted()).toEqual(ready)
+  await until(async () => expect((await leaseRoles()).length).toBe(2))
+  for (const handle of used) expect(await leaseRoles()).not.toContain(handle)
+})
+
+test('a lease made ahead whose connection died is not handed out', async () => {
+  const upstreams: Upstream[] = []
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1), (options) => ({
+    ...options,
+    connect: async (...args) => {
+      const upstream = await options.connect(...args)
+      upstreams.push(upstream)
+      return upstream
+    },
+  }))
+  await warmed(world, 1)
+  const [dead] = await leaseRoles()
+  await server.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [
+    dead,
+  ])
+  await until(() => expect(upstreams.map(({ alive }) => alive)).toEqual([false]))
+  await using lease = await issue(world, 'ses_x')
+  expect(lease.handle).not.toBe(dead)
+  await using upstream = await lease.connect(signal)
+  expect(upstream.alive).toBe(true)
+})
+
+test('leases made ahead are discarded when policies change, when unused, and when too old', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1))
+  await warmed(world, 1)
+  world.leases.discardWarm()
+  await until(async () => expect(await leaseRoles()).toEqual([]))
+
+  await warmed(world, 1)
+  const [old] = await leaseRoles()
+  world.clock.offset = 8 * 60_000
+  await using lease = await issue(world, 'ses_later')
+  expect(lease.handle).not.toBe(old)
+})
+
+test('a lease that cannot be assigned ends its session', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1), (options) => ({
+    ...options,
+    store: withChanges(options.store, {
+      assign: () => Promise.reject(new Error('the store is down')),
+    }),
+  }))
+  await warmed(world, 1)
+  await using lease = await issue(world, 'ses_y')
+  await until(() => expect(lease.signal.reason).toMatchObject({ code: 'STORE_UNAVAILABLE' }))
+  await until(async () => expect(await world.store.get(lease.id)).toMatchObject({ state: 'revoked' }))
+})
+
+test('capabilities do not share leases', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1))
+  await warmed(world, 1)
+  const [ready] = await leaseRoles()
+  const other = capabilityOf([{ verb: 'select', schema: 'public', table: 'orders' }])
+  await using lease = await world.leases.issue({
+    permit: world.permit(),
+    capability: other,
+    sessionId: 'ses_z',
+    signal,
+  })
+  expect(lease.handle).not.toBe(ready)
+})
