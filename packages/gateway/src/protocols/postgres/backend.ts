@@ -1,0 +1,271 @@
+import { SallyportError } from '../../access/errors.ts'
+import { decodeErrorFields, BACKEND } from './messages.ts'
+import { ENTRY, type EntryDetail } from './in-flight.ts'
+import type { FrontendState } from './frontend.ts'
+import { readCString } from '../wire/cstring.ts'
+
+/** Errors, notices, row descriptions and notifications that are looked at whole: 1,600 columns with long names fit. */
+export const MAX_BACKEND_MESSAGE = 1024 * 1024
+
+/** Settings under which statements were read, and which must therefore stay as they are. */
+const PINNED = new Map([
+  ['client_encoding', 'UTF8'],
+  ['standard_conforming_strings', 'on'],
+])
+
+/** Where the target's messages go. */
+export interface BackendSink {
+  /** Bytes for the client, in order. */
+  forward(bytes: Buffer, start: number, end: number): void
+  /** Answers have come in: the client may be read further. */
+  answered(): void
+}
+
+/** The target's messages, in one synchronous pass per chunk: results are recorded, and its view of denials replaced. */
+export class Backend {
+  readonly #state: FrontendState
+  readonly #sink: BackendSink
+  /** Bytes of the current body that are still to come and need not be looked at. */
+  #skip = 0
+  /** Sent to the client since the last result, and rows and tag of the results of the current simple query. */
+  #bytes = 0
+  #rows = 0
+  #tag = ''
+  #sqlstate: string | undefined
+  #now = 0
+
+  constructor(state: FrontendState, sink: BackendSink) {
+    this.#state = state
+    this.#sink = sink
+  }
+
+  /** @returns how far `bytes` are dealt with. @throws SallyportError what ends the session */
+  consume(bytes: Buffer, start: number, end: number): number {
+    this.#now = 0
+    let from = start
+    let at = start
+    if (this.#skip > 0) {
+      const skipped = Math.min(this.#skip, end - at)
+      this.#skip -= skipped
+      this.#bytes += skipped
+      at += skipped
+    }
+    while (end - at >= 5) {
+      const type = bytes[at] ?? 0
+      const length = bytes.readInt32BE(at + 1)
+      if (length < 4) throw broken(`it sent a message that says to be ${length} bytes long`)
+      const next = at + 1 + length
+      if (type === BACKEND.dataRow || type === BACKEND.copyData) {
+        if (next > end) {
+          this.#skip = next - end
+          this.#bytes += end - at
+          at = end
+          break
+        }
+        this.#bytes += next - at
+        at = next
+        continue
+      }
+      if (next - at > MAX_BACKEND_MESSAGE)
+        throw broken(`it sent a message of ${next - at} bytes where none is that long`)
+      if (next > end) break
+      this.#bytes += next - at
+      const replacement = this.#message(bytes, type, at, next)
+      if (replacement !== undefined) {
+        if (at > from) this.#sink.forward(bytes, from, at)
+        this.#sink.forward(replacement, 0, replacement.length)
+        from = next
+      }
+      at = next
+    }
+    if (at > from) this.#sink.forward(bytes, from, at)
+    this.#sink.answered()
+    return at
+  }
+
+  /** @returns what the client gets instead, or undefined: the message as it came */
+  #message(bytes: Buffer, type: number, at: number, next: number): Buffer | undefined {
+    const { inFlight } = this.#state
+    while (inFlight.kind === ENTRY.copyEnd) inFlight.shift()
+    switch (type) {
+      case BACKEND.commandComplete:
+        this.#completed(bytes.toString('latin1', at + 5, next - 1))
+        return undefined
+      case BACKEND.emptyQueryResponse:
+      case BACKEND.portalSuspended:
+        this.#completed('')
+        return undefined
+      case BACKEND.parseComplete:
+        this.#confirmed(ENTRY.parse)
+        return undefined
+      case BACKEND.bindComplete:
+        this.#confirmed(ENTRY.bind)
+        return undefined
+      case BACKEND.closeComplete:
+        this.#confirmed(ENTRY.close)
+        return undefined
+      case BACKEND.readyForQuery:
+        this.#ready(bytes[at + 5] ?? 0)
+        return undefined
+      case BACKEND.errorResponse:
+        return this.#failed(bytes, at, next)
+      case BACKEND.parameterStatus:
+        checkPinned(bytes, at + 5, next)
+        return undefined
+      case BACKEND.copyInResponse:
+        this.#copyBegins()
+        return undefined
+      case BACKEND.rowDescription:
+      case BACKEND.noData:
+      case BACKEND.parameterDescription:
+      case BACKEND.noticeResponse:
+      case BACKEND.notificationResponse:
+      case BACKEND.copyOutResponse:
+      case BACKEND.copyDone:
+        return undefined
+      default:
+        throw broken(`it sent a message of type 0x${type.toString(16)}, which has no place here`)
+    }
+  }
+
+  /** CommandComplete, and what stands in its place. The tag's last word is the number of rows, where there is one. */
+  #completed(tag: string): void {
+    const { inFlight, guard, copy, names } = this.#state
+    copy.open = false
+    copy.ignoredSyncs = 0
+    const rows = rowsOf(tag)
+    const { detail } = inFlight
+    if (inFlight.kind === ENTRY.execute) {
+      guard.recorder.result(inFlight.number, tag, rows, this.#bytes, this.#elapsed())
+      this.#bytes = 0
+      if (tag !== 'PREPARE' && detail?.named !== undefined) names.discard(detail.named)
+      inFlight.shift()
+    } else {
+      if (inFlight.kind !== ENTRY.query) throw broken('it answered a statement that it was not sent')
+      this.#rows += rows
+      this.#tag = tag
+      if (tag.startsWith('COPY ')) inFlight.copyTaken()
+    }
+    if (tag === 'PREPARE') this.#confirm(detail)
+    else if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') names.deallocatedAll()
+  }
+
+  #confirmed(kind: typeof ENTRY.parse | typeof ENTRY.bind | typeof ENTRY.close): void {
+    const { inFlight } = this.#state
+    if (inFlight.kind !== kind) throw broken('it confirmed something that it was not sent')
+    this.#confirm(inFlight.detail)
+    inFlight.shift()
+  }
+
+  #confirm(detail: EntryDetail | undefined): void {
+    if (detail?.named !== undefined) this.#state.names.confirm(detail.named)
+  }
+
+  /** ReadyForQuery: Byte1 status, 'I' idle, 'T' in a transaction, 'E' in a failed one. */
+  #ready(status: number): void {
+    const { inFlight, guard, names, copy } = this.#state
+    if (inFlight.skipping) this.#dropToSync()
+    if (inFlight.kind === ENTRY.query) {
+      const { detail } = inFlight
+      // Left over when the PREPARE in it failed or never came to run.
+      if (detail?.named !== undefined) names.discard(detail.named)
+      guard.recorder.result(
+        inFlight.number,
+        this.#tag,
+        this.#rows,
+        this.#bytes,
+        this.#elapsed(),
+        this.#sqlstate,
+      )
+      inFlight.shift()
+    } else if (inFlight.kind === ENTRY.sync) {
+      inFlight.shift()
+    } else if (inFlight.kind === undefined && copy.ignoredSyncs > 0) {
+      // A COPY failed before the target came to the Sync that it would have ignored.
+      copy.ignoredSyncs--
+      inFlight.skipping = false
+    } else {
+      throw broken('it is ready before it has answered')
+    }
+    this.#bytes = 0
+    this.#rows = 0
+    this.#tag = ''
+    this.#sqlstate = undefined
+    if (status === 0x49) names.transactionEnded()
+  }
+
+  /** An error fails the whole of a simple query; in the extended protocol, everything up to the next Sync. */
+  #failed(bytes: Buffer, at: number, next: number): Buffer | undefined {
+    const { inFlight, guard, copy } = this.#state
+    copy.open = false
+    const fields = decodeErrorFields(bytes, at + 5, next)
+    const sqlstate = fields.get('C') ?? ''
+    const denied = inFlight.detail?.denied
+    const replacement =
+      denied !== undefined && sqlstate === '42601' && fields.get('M')?.includes(denied.marker)
+        ? denied.response
+        : undefined
+    const shown = replacement === undefined ? sqlstate : '42501'
+    if (inFlight.kind === ENTRY.query) {
+      this.#sqlstate = shown
+      return replacement
+    }
+    if (inFlight.kind !== undefined && inFlight.number >= 0) {
+      guard.recorder.result(inFlight.number, '', 0, this.#bytes, this.#elapsed(), shown)
+    }
+    this.#dropToSync()
+    this.#bytes = 0
+    return replacement
+  }
+
+  /** What the target skips it will not answer; the names that it would have made are not made. */
+  #dropToSync(): void {
+    const { inFlight, names } = this.#state
+    inFlight.dropToSync((named) => names.discard(named))
+  }
+
+  #copyBegins(): void {
+    const { inFlight, copy } = this.#state
+    const { data, syncs } = inFlight.copyBegins()
+    if (data === 'broken') {
+      throw new SallyportError(
+        'WIRE_MALFORMED',
+        'the client sent statements where the data of a COPY belongs',
+      )
+    }
+    copy.open = data === 'open'
+    copy.ignoredSyncs = syncs
+  }
+
+  /** Microseconds since the oldest entry was sent. The clock is read once per chunk. */
+  #elapsed(): number {
+    if (this.#now === 0) this.#now = performance.now()
+    return Math.max(0, Math.round((this.#now - this.#state.inFlight.startedAt) * 1000))
+  }
+}
+
+function rowsOf(tag: string): number {
+  const rows = Number(tag.slice(tag.lastIndexOf(' ') + 1))
+  return Number.isInteger(rows) ? rows : 0
+}
+
+/** @throws SallyportError when a setting changed under which statements are read */
+function checkPinned(bytes: Buffer, start: number, end: number): void {
+  const name = readCString(bytes, start, end)
+  const value = name && readCString(bytes, name.next, end)
+  if (name === undefined || value === undefined) throw broken('it sent an unreadable ParameterStatus')
+  const pinned = PINNED.get(name.text)
+  if (pinned !== undefined && pinned !== value.text) {
+    throw new SallyportError(
+      'SESSION_ENDED',
+      `${name.text} was changed to ${value.text}: statements can no longer be read`,
+      {
+        hint: `leave ${name.text} at ${pinned}`,
+      },
+    )
+  }
+}
+
+function broken(what: string): SallyportError {
+  return new SallyportError('WIRE_MALFORMED', `the target broke the protocol: ${what}`)
+}

@@ -1,0 +1,63 @@
+import { readCString } from '../wire/cstring.ts'
+
+/** So much of each value is recorded; the rest is said to be missing. */
+const MAX_VALUE = 256
+/** PostgreSQL's own limit is 65,535; a recording that listed them all could be made longer than the data. */
+const MAX_VALUES = 100
+
+export interface BindTarget {
+  readonly portal: string
+  readonly statement: string
+  /** Where the parameter formats begin. */
+  readonly next: number
+}
+
+/** The names at the head of a Bind body: Byte(portal) 0 Byte(statement) 0 … . Undefined when they do not end before `end`. */
+export function readBindTarget(bytes: Buffer, start: number, end: number): BindTarget | undefined {
+  const portal = readCString(bytes, start, end)
+  if (portal === undefined) return undefined
+  const statement = readCString(bytes, portal.next, end)
+  return statement && { portal: portal.text, statement: statement.text, next: statement.next }
+}
+
+/**
+ * The values of a Bind message for the recording, as a JSON array: text as it is, binary as `\x…`, NULL as null.
+ *
+ *   Int16 n, Int16[n] formats (0 text, 1 binary; none: all text; one: for all)
+ *   Int16 n, { Int32 length or -1 for NULL, bytes }[n]
+ *
+ * Malformed bodies give `[]`: the target refuses them.
+ */
+export function bindParametersJson(bytes: Buffer, start: number, end: number): string {
+  if (start + 2 > end) return '[]'
+  const formats = bytes.readUInt16BE(start)
+  let at = start + 2 + formats * 2
+  if (at + 2 > end) return '[]'
+  const count = bytes.readUInt16BE(at)
+  if (count === 0) return '[]'
+  at += 2
+  let json = '['
+  for (let i = 0; i < count && i < MAX_VALUES; i++) {
+    if (at + 4 > end) return '[]'
+    const length = bytes.readInt32BE(at)
+    at += 4
+    if (i > 0) json += ','
+    if (length < 0) {
+      json += 'null'
+      continue
+    }
+    if (at + length > end) return '[]'
+    const format =
+      formats === 0 ? 0 : bytes.readUInt16BE(start + 2 + (formats === 1 ? 0 : Math.min(i, formats - 1)) * 2)
+    json += valueJson(bytes, at, length, format)
+    at += length
+  }
+  return count > MAX_VALUES ? `${json},"… ${count - MAX_VALUES} more"]` : `${json}]`
+}
+
+function valueJson(bytes: Buffer, at: number, length: number, format: number): string {
+  const shown = Math.min(length, MAX_VALUE)
+  const value =
+    format === 1 ? `\\x${bytes.toString('hex', at, at + shown)}` : bytes.toString('utf8', at, at + shown)
+  return JSON.stringify(length > shown ? `${value}… ${length} bytes` : value)
+}

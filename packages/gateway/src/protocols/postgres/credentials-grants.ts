@@ -1,0 +1,143 @@
+import type { Capability } from '../../access/capability.ts'
+import { SEQUENCES } from './catalog.ts'
+import { identifier } from './credentials-names.ts'
+import type { Query } from './credentials-connections.ts'
+
+/** MAINTAIN came with PostgreSQL 17. */
+const HAS_MAINTAIN = 170_000
+
+/**
+ * Every privilege that the role should have or does have, in this database: `wanted`, `held`, and whether
+ * this account may pass it on. $1: the role's name, $2: [{schema, table, verb}], $3: schemas to create in.
+ * What no longer exists is left out; what the role owns too: an owner's privileges are not grants.
+ */
+const PRIVILEGES = `
+WITH me AS (SELECT oid FROM pg_roles WHERE rolname = $1),
+asked AS MATERIALIZED (
+  SELECT DISTINCT c.oid, upper(g.verb) AS privilege, n.oid AS namespace
+  FROM jsonb_to_recordset($2::jsonb) AS g(schema text, "table" text, verb text)
+  JOIN pg_namespace n ON n.nspname = g.schema
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = g."table" AND c.relkind IN ('r','v','m','p','f')
+  WHERE c.relowner <> (SELECT oid FROM me)
+),
+wanted(class, object, privilege) AS MATERIALIZED (
+  SELECT 'pg_class'::regclass::oid, oid, privilege FROM asked
+  UNION
+  SELECT 'pg_namespace'::regclass::oid, namespace, 'USAGE' FROM asked
+  UNION
+  SELECT 'pg_namespace'::regclass::oid, n.oid, p
+  FROM pg_namespace n, unnest(ARRAY['USAGE', 'CREATE']) AS p WHERE n.nspname = ANY($3::text[])
+  UNION
+  SELECT 'pg_class'::regclass::oid, s.oid, 'USAGE'
+  FROM asked a JOIN (${SEQUENCES}) q ON q.relation = a.oid JOIN pg_class s ON s.oid = q.sequence
+  WHERE a.privilege = 'INSERT' AND s.relowner <> (SELECT oid FROM me)
+),
+mentioned AS MATERIALIZED (
+  SELECT d.classid, d.objid FROM pg_shdepend d
+  WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM me) AND d.deptype = 'a'
+    AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.objsubid = 0
+),
+held(class, object, privilege) AS MATERIALIZED (
+  SELECT DISTINCT 'pg_class'::regclass::oid, c.oid, a.privilege_type
+  FROM mentioned m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid,
+    aclexplode(c.relacl) a
+  WHERE a.grantee = (SELECT oid FROM me) AND c.relowner <> a.grantee
+  UNION
+  SELECT DISTINCT 'pg_namespace'::regclass::oid, n.oid, a.privilege_type
+  FROM mentioned m JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid,
+    aclexplode(n.nspacl) a
+  WHERE a.grantee = (SELECT oid FROM me) AND n.nspowner <> a.grantee
+)
+SELECT privilege, w.object IS NOT NULL AS wanted, h.object IS NOT NULL AS held,
+  coalesce(n.nspname, cn.nspname) AS schema, c.relname AS relation,
+  CASE WHEN c.oid IS NULL THEN 'SCHEMA' WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+  CASE
+    WHEN c.oid IS NULL THEN has_schema_privilege(n.oid, privilege || ' WITH GRANT OPTION')
+    WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, privilege || ' WITH GRANT OPTION')
+    ELSE has_table_privilege(c.oid, privilege || ' WITH GRANT OPTION')
+  END AS grantable
+FROM wanted w FULL JOIN held h USING (class, object, privilege)
+LEFT JOIN pg_class c ON class = 'pg_class'::regclass AND c.oid = object
+LEFT JOIN pg_namespace cn ON cn.oid = c.relnamespace
+LEFT JOIN pg_namespace n ON class = 'pg_namespace'::regclass AND n.oid = object
+ORDER BY kind, schema, relation, privilege`
+
+export interface Privilege {
+  readonly kind: 'TABLE' | 'SEQUENCE' | 'SCHEMA'
+  readonly schema: string
+  /** Undefined for a schema's own. */
+  readonly relation: string | undefined
+  /** PostgreSQL's word: `SELECT`, `USAGE`. */
+  readonly privilege: string
+}
+
+interface PrivilegeRow {
+  readonly kind: Privilege['kind']
+  readonly schema: string
+  readonly relation: string | null
+  readonly privilege: string
+  readonly wanted: boolean
+  readonly held: boolean
+  /** Null when the object has just been dropped. */
+  readonly grantable: boolean | null
+}
+
+export interface GrantDifference {
+  readonly missing: readonly Privilege[]
+  /** Not wanted, and this account's to take away, unless another grantor gave it. */
+  readonly excess: readonly Privilege[]
+  /** Not wanted, and not this account's to take away. */
+  readonly irrevocable: readonly Privilege[]
+  /** Wanted, but not this account's to give. */
+  readonly ungrantable: readonly Privilege[]
+}
+
+/** Compares what a role has been granted with what its capability says. */
+export async function grantDifference(
+  query: Query,
+  role: string,
+  capability: Capability,
+  serverVersion: number,
+): Promise<GrantDifference> {
+  const grants = capability.grants.filter(({ verb }) => verb !== 'maintain' || serverVersion >= HAS_MAINTAIN)
+  const rows = await query<PrivilegeRow>(PRIVILEGES, [role, JSON.stringify(grants), capability.createIn])
+  const absent = rows.filter((row) => row.wanted && !row.held)
+  const unwanted = rows.filter((row) => !row.wanted)
+  return {
+    missing: absent.filter((row) => row.grantable).map(privilegeOf),
+    ungrantable: absent.filter((row) => !row.grantable).map(privilegeOf),
+    excess: unwanted.filter((row) => row.grantable).map(privilegeOf),
+    irrevocable: unwanted.filter((row) => !row.grantable).map(privilegeOf),
+  }
+}
+
+/** GRANT or REVOKE statements: one for all objects that get the same privileges. */
+export function changeStatements(
+  change: 'GRANT' | 'REVOKE',
+  privileges: readonly Privilege[],
+  role: string,
+): string[] {
+  const byObject = Map.groupBy(privileges, (one) => `${one.kind} ${objectName(one)}`)
+  const bySet = Map.groupBy(byObject.values(), (list) => {
+    const words = list.map(({ privilege }) => privilege).toSorted()
+    return `${words.join(', ')} ON ${list[0]?.kind ?? ''}`
+  })
+  const direction = change === 'GRANT' ? 'TO' : 'FROM'
+  return [...bySet].map(([set, lists]) => {
+    const objects = lists.flatMap(([first]) => (first === undefined ? [] : [objectName(first)]))
+    return `${change} ${set} ${objects.join(', ')} ${direction} ${identifier(role)}`
+  })
+}
+
+/** `SELECT on "public"."customers"`, for people. */
+export function describePrivilege(privilege: Privilege): string {
+  return `${privilege.privilege} on ${objectName(privilege)}`
+}
+
+function objectName({ schema, relation }: Privilege): string {
+  return relation === undefined ? identifier(schema) : `${identifier(schema)}.${identifier(relation)}`
+}
+
+function privilegeOf({ kind, schema, relation, privilege }: PrivilegeRow): Privilege {
+  return { kind, schema, relation: relation ?? undefined, privilege }
+}

@@ -1,0 +1,347 @@
+import { readFile } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Capability, capabilityOf, type Verb } from '../../access/capability.ts'
+import type { Credential } from '../contract.ts'
+import { PostgresRoleIssuer } from './credentials.ts'
+import { identifier } from './credentials-names.ts'
+import { type IssuerTarget, serverVersions, startIssuerTarget } from './issuer-target.fixture.ts'
+
+const OWNER = '0a1b2c3d'
+const READ = capabilityOf([{ verb: 'select', schema: 'public', table: 'customers' }])
+const WRITE = capabilityOf([
+  { verb: 'select', schema: 'public', table: 'customers' },
+  { verb: 'insert', schema: 'public', table: 'customers' },
+])
+const CREATE = capabilityOf([{ verb: 'select', schema: 'public', table: 'customers' }], ['public'])
+const signal = AbortSignal.timeout(10 * 60_000)
+const inAnHour = (): Date => new Date(Date.now() + 3_600_000)
+
+describe.each(serverVersions())('on PostgreSQL %s', (version) => {
+  let server: IssuerTarget
+  let issuer: PostgresRoleIssuer
+  let count = 0
+
+  beforeAll(async () => {
+    server = await startIssuerTarget(version, ['log_statement=all', 'log_min_error_statement=error'])
+    issuer = new PostgresRoleIssuer(server.target)
+  })
+  afterAll(async () => {
+    await issuer[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+
+  async function lease(capability: Capability): Promise<Credential> {
+    count++
+    const plan = issuer.plan(OWNER, `lea_test${String(count).padStart(12, 'a')}`, capability, inAnHour())
+    return await issuer.issue(plan, signal)
+  }
+  async function holderOf(credential: Credential): Promise<string> {
+    const { rows } = await server.admin.query<{ holder: string }>(
+      `SELECT roleid::regrole::text AS holder FROM pg_auth_members
+       WHERE member = $1::regrole AND roleid::regrole::text LIKE 'sp%'`,
+      [credential.username],
+    )
+    return rows[0]?.holder ?? ''
+  }
+  async function acl(): Promise<unknown> {
+    const text = 'SELECT relname, relacl::text FROM pg_class WHERE relacl IS NOT NULL ORDER BY oid'
+    return (await server.admin.query(text)).rows
+  }
+  const leaseRoles = async (): Promise<readonly string[]> =>
+    (await server.roles()).filter((role) => role.includes('_l_'))
+
+  test('a lease can do what its capability says, and after its revocation nothing', async () => {
+    const credential = await lease(READ)
+    const session = await server.login(credential)
+    expect((await session.query('SELECT email FROM customers')).rowCount).toBe(2)
+    await expect(session.query("INSERT INTO customers (email) VALUES ('x')")).rejects.toThrow(
+      'permission denied',
+    )
+    await expect(session.query('SELECT * FROM orders')).rejects.toThrow('permission denied')
+    await expect(session.query('CREATE TABLE t (i int)')).rejects.toThrow('permission denied')
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+    expect(await leaseRoles()).toEqual([])
+    await expect(server.login(credential)).rejects.toThrow('authentication failed')
+  })
+
+  test('a role has no attribute but LOGIN, one connection and an end', async () => {
+    const credential = await lease(READ)
+    const { rows } = await server.admin.query('SELECT * FROM pg_roles WHERE rolname = $1', [
+      credential.username,
+    ])
+    expect(rows[0]).toMatchObject({
+      rolcanlogin: true,
+      rolsuper: false,
+      rolcreaterole: false,
+      rolcreatedb: false,
+      rolreplication: false,
+      rolbypassrls: false,
+      rolconnlimit: 1,
+      rolconfig: null,
+    })
+    const first = await server.login(credential)
+    await expect(server.login(credential)).rejects.toThrow('too many connections')
+    await first.end()
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('a role whose time is over cannot log in', async () => {
+    const plan = issuer.plan(OWNER, 'lea_expired', READ, new Date(Date.now() - 1000))
+    const credential = await issuer.issue(plan, signal)
+    await expect(server.login(credential)).rejects.toThrow('authentication failed')
+    expect(await issuer.list('ffffffff', signal)).toEqual([
+      { handle: credential.username, expiresAt: plan.expiresAt },
+    ])
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('an INSERT may draw from the sequence of a serial column', async () => {
+    const credential = await lease(WRITE)
+    const session = await server.login(credential)
+    await session.query("INSERT INTO customers (email) VALUES ('new@example.com')")
+    await session.query('DELETE FROM customers WHERE false').catch(() => undefined)
+    await session.end()
+    await server.admin.query("DELETE FROM customers WHERE email = 'new@example.com'")
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('what the account may not pass on is left out', async () => {
+    const capability = capabilityOf([
+      ...READ.grants,
+      { verb: 'select', schema: 'public', table: 'secrets' },
+      { verb: 'truncate', schema: 'public', table: 'customers' },
+      { verb: 'maintain', schema: 'public', table: 'customers' },
+      { verb: 'select', schema: 'public', table: 'dropped meanwhile' },
+      { verb: 'select', schema: 'not there', table: 'customers' },
+    ])
+    const credential = await lease(capability)
+    const session = await server.login(credential)
+    expect((await session.query('SELECT FROM customers')).rowCount).toBe(2)
+    await expect(session.query('SELECT FROM secrets')).rejects.toThrow('permission denied')
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test.each([
+    ['has SET ROLE to the capability', async (s, holder) => void (await s.query(`SET ROLE ${holder}`))],
+    [
+      'is idle in a transaction',
+      async (s) => {
+        await s.query('BEGIN')
+        await s.query('SELECT FROM customers')
+      },
+    ],
+    ['has a temporary table', async (s) => void (await s.query('CREATE TEMP TABLE t AS SELECT 1 AS i'))],
+    ['has a prepared statement', async (s) => void (await s.query('PREPARE p AS SELECT 1'))],
+    ['has a large object', async (s) => void (await s.query('SELECT lo_create(0)'))],
+    [
+      'has a default privilege',
+      async (s) => void (await s.query('ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC')),
+    ],
+    ['is running a query', async (s) => void s.query('SELECT pg_sleep(60)').catch(() => undefined)],
+    [
+      'is computing',
+      async (s) => void s.query('SELECT count(*) FROM generate_series(1, 1000000000)').catch(() => undefined),
+    ],
+  ] as readonly [
+    string,
+    (session: Awaited<ReturnType<IssuerTarget['login']>>, holder: string) => Promise<void>,
+  ][])('revocation ends a session that %s', async (_what, use) => {
+    const credential = await lease(READ)
+    const session = await server.login(credential)
+    const ended = new Promise((resolve) => session.once('end', resolve))
+    await use(session, await holderOf(credential))
+    const began = performance.now()
+    await issuer.revoke(credential.username, signal)
+    await ended
+    expect(performance.now() - began).toBeLessThan(2_000)
+    expect(await leaseRoles()).toEqual([])
+  })
+
+  test('revoking twice at once, again, and what never was all succeed', async () => {
+    const credential = await lease(READ)
+    await Promise.all([1, 2, 3, 4].map(() => issuer.revoke(credential.username, signal)))
+    await issuer.revoke(credential.username, signal)
+    await issuer.revoke(`sp_${OWNER}_l_neverissued`, signal)
+    expect(await leaseRoles()).toEqual([])
+  })
+
+  test("nobody's own role can be revoked", async () => {
+    await expect(issuer.revoke('shop_owner', signal)).rejects.toMatchObject({ code: 'LEASE_FAILED' })
+    await expect(issuer.revoke('sp_x"; DROP ROLE shop_owner; --', signal)).rejects.toMatchObject({
+      code: 'LEASE_FAILED',
+    })
+  })
+
+  test('issuing the same plan again takes the place of a role whose secret was lost', async () => {
+    const plan = issuer.plan(OWNER, 'lea_again', READ, inAnHour())
+    await issuer.issue(plan, signal)
+    const credential = await issuer.issue(plan, signal)
+    const session = await server.login(credential)
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('tables made by permission stay, belong to the capability, and can be granted on', async () => {
+    const credential = await lease(CREATE)
+    const session = await server.login(credential)
+    await session.query('CREATE TABLE made AS SELECT 7 AS seven')
+    await session.query('CREATE TEMP TABLE passing (i int)')
+    await session.query('CREATE VIEW all_secrets AS SELECT id FROM secrets')
+    await issuer.revoke(credential.username, signal)
+    expect(await leaseRoles()).toEqual([])
+
+    const { rows } = await server.admin.query<{ name: string; owner: string }>(
+      `SELECT relname AS name, relowner::regrole::text AS owner FROM pg_class
+       WHERE relname IN ('made', 'passing', 'all_secrets') ORDER BY 1`,
+    )
+    expect(rows.map(({ name }) => name)).toEqual(['all_secrets', 'made'])
+    expect(rows[0]?.owner).toMatch(/^sp_0a1b2c3d_c_/)
+
+    const reader = await lease(
+      capabilityOf(['made', 'all_secrets'].map((table) => ({ verb: 'select', schema: 'public', table }))),
+    )
+    const reading = await server.login(reader)
+    expect((await reading.query('SELECT seven FROM made')).rows).toEqual([{ seven: 7 }])
+    // A view does only what its owner may: had it become the account's, every table would be open to its
+    // maker.
+    await expect(reading.query('SELECT * FROM all_secrets')).rejects.toThrow(
+      'permission denied for table secrets',
+    )
+    await reading.end()
+    await issuer.revoke(reader.username, signal)
+    await server.admin.query('DROP VIEW all_secrets; DROP TABLE made')
+  })
+
+  test('names are taken as they are', async () => {
+    const schema = `we"ird.sch'éma`
+    const table = `t"; DROP TABLE customers; -- .ü`
+    const quoted = `${identifier(schema)}.${identifier(table)}`
+    await server.admin.query(`
+      CREATE SCHEMA ${identifier(schema)};
+      CREATE TABLE ${quoted} (${identifier(`c"o'l`)} serial);
+      GRANT USAGE ON SCHEMA ${identifier(schema)} TO sallyport_issuer WITH GRANT OPTION;
+      GRANT SELECT, INSERT ON ${quoted} TO sallyport_issuer WITH GRANT OPTION;
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${identifier(schema)} TO sallyport_issuer WITH GRANT OPTION`)
+    const catalog = await issuer.catalog(signal)
+    expect(catalog.relations.find((relation) => relation.schema === schema)).toMatchObject({
+      name: table,
+      columns: [{ name: `c"o'l`, type: 'integer', nullable: false }],
+      sequences: [{ schema }],
+    })
+    const credential = await lease(
+      capabilityOf([
+        { verb: 'insert', schema, table },
+        { verb: 'select', schema, table },
+      ]),
+    )
+    const session = await server.login(credential)
+    await session.query(`INSERT INTO ${quoted} DEFAULT VALUES`)
+    expect((await session.query(`SELECT FROM ${quoted}`)).rowCount).toBe(1)
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('200 leases, 64 at a time, leave every ACL as long as it was', async () => {
+    await issuer.revoke((await lease(READ)).username, signal)
+    const before = await acl()
+    let left = 200
+    await Promise.all(
+      Array.from({ length: 64 }, async () => {
+        while (left-- > 0) await issuer.revoke((await lease(READ)).username, signal)
+      }),
+    )
+    expect(await leaseRoles()).toEqual([])
+    expect(await acl()).toEqual(before)
+  })
+
+  test('many capabilities are made at once by several gateways', async () => {
+    await using second = new PostgresRoleIssuer(server.target)
+    const verbs: readonly Verb[] = ['select', 'insert', 'update', 'delete']
+    const capabilities = verbs.map((verb) =>
+      capabilityOf(['customers', 'orders'].map((table) => ({ verb, schema: 'public', table }))),
+    )
+    const credentials = await Promise.all(
+      [issuer, second].flatMap((by, i) =>
+        capabilities.map((capability, j) =>
+          by.issue(by.plan(OWNER, `lea_many${i}${j}`, capability, inAnHour()), signal),
+        ),
+      ),
+    )
+    await Promise.all(credentials.map(({ username }) => second.revoke(username, signal)))
+    expect(await leaseRoles()).toEqual([])
+  })
+
+  test('a capability role that somebody dropped is made again', async () => {
+    const capability = capabilityOf([{ verb: 'select', schema: 'public', table: 'emails' }])
+    const first = await lease(capability)
+    await issuer.revoke(first.username, signal)
+    await using other = new PostgresRoleIssuer(server.target)
+    expect(await other.tidy(OWNER, new Set(), signal)).toBeGreaterThan(0)
+    expect(await issuer.tidy(OWNER, new Set(), signal)).toBe(0)
+    const second = await lease(capability)
+    const session = await server.login(second)
+    expect((await session.query('SELECT FROM emails')).rowCount).toBe(2)
+    await session.end()
+    await issuer.revoke(second.username, signal)
+  })
+
+  test('grants are mended at the first use after a start, and after the catalog has changed', async () => {
+    const used = await lease(READ)
+    const holder = await holderOf(used)
+    await issuer.revoke(used.username, signal)
+    await server.admin.query(`SET ROLE sallyport_issuer`)
+    await server.admin.query(`GRANT SELECT ON orders TO ${holder}; REVOKE SELECT ON customers FROM ${holder}`)
+    await server.admin.query('RESET ROLE')
+    await using restarted = new PostgresRoleIssuer(server.target)
+    const credential = await restarted.issue(restarted.plan(OWNER, 'lea_mended', READ, inAnHour()), signal)
+    const session = await server.login(credential)
+    expect((await session.query('SELECT FROM customers')).rowCount).toBe(2)
+    await expect(session.query('SELECT FROM orders')).rejects.toThrow('permission denied')
+    await session.end()
+    await restarted.revoke(credential.username, signal)
+  })
+
+  test.each([
+    ['an attribute', 'ALTER ROLE $ CREATEDB', 'ALTER ROLE $ NOCREATEDB'],
+    ['a membership', 'GRANT pg_read_all_data TO $', 'REVOKE pg_read_all_data FROM $'],
+    ['a column', 'GRANT SELECT (id) ON secrets TO $', 'REVOKE SELECT (id) ON secrets FROM $'],
+    ['a privilege of another grantor', 'GRANT SELECT ON secrets TO $', 'REVOKE SELECT ON secrets FROM $'],
+  ])('a capability role that somebody gave %s is refused', async (_what, change, back) => {
+    const used = await lease(READ)
+    const holder = await holderOf(used)
+    await issuer.revoke(used.username, signal)
+    await server.admin.query(change.replace('$', holder))
+    await using restarted = new PostgresRoleIssuer(server.target)
+    const issuing = restarted.issue(restarted.plan(OWNER, 'lea_beyond', READ, inAnHour()), signal)
+    await expect(issuing).rejects.toMatchObject({
+      code: 'TARGET_ISSUER_FAILED',
+      message: expect.stringContaining('can do more than policy permits'),
+    })
+    await server.admin.query(back.replace('$', holder))
+    expect(await leaseRoles()).toEqual([])
+  })
+
+  test('tidying leaves roles that are kept or have members', async () => {
+    const used = await lease(READ)
+    await issuer.revoke((await lease(WRITE)).username, signal)
+    await issuer.tidy(OWNER, new Set([WRITE.hash]), signal)
+    expect(await issuer.tidy(OWNER, new Set(), signal)).toBe(1)
+    await issuer.revoke(used.username, signal)
+    expect(await issuer.tidy(OWNER, new Set(), signal)).toBe(1)
+    expect(await server.roles()).toEqual([])
+  })
+
+  test('the secret is in no log and no view of the target', async () => {
+    const credential = await lease(READ)
+    const session = await server.login(credential)
+    const { rows } = await server.admin.query('SELECT query FROM pg_stat_activity')
+    expect(JSON.stringify(rows)).not.toContain(credential.secret.reveal())
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+    const log = await readFile(server.logFile, 'utf8')
+    expect(log).toContain(credential.username)
+    expect(log).not.toContain(credential.secret.reveal())
+  })
+})

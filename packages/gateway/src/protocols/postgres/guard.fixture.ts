@@ -1,0 +1,145 @@
+import { loadModule, parseSync } from 'libpg-query'
+import { LRUCache } from 'lru-cache'
+import type { Catalog } from '../../access/catalog.ts'
+import type { SallyportError } from '../../access/errors.ts'
+import type { Action, StatementReading } from '../../access/model.ts'
+import type { Guard, RecordingWaiter, SessionRecorder, Verdict, VerdictCache } from '../contract.ts'
+import { combineReadings } from '../sql/combine-readings.ts'
+import { readStatements } from '../sql/read-statement.ts'
+import { opaqueReading, type SqlReading } from '../sql/reading.ts'
+import type { SqlReader } from './statement-cache.ts'
+import { refuseText } from './statement-text.ts'
+
+export const CATALOG: Catalog = { version: '1', schemas: ['public'], relations: [] }
+
+/** PostgreSQL's parser in this very thread, for tests. */
+export async function directReader(): Promise<SqlReader> {
+  await loadModule()
+  const read = (text: string): SqlReading => {
+    const refused = refuseText(text)
+    if (refused !== undefined) return opaqueReading(refused)
+    if (text === '') return combineReadings([])
+    try {
+      return combineReadings(readStatements(parseSync(text)))
+    } catch {
+      return opaqueReading('it cannot be parsed')
+    }
+  }
+  return { read: (text) => Promise.resolve(read(text)) }
+}
+
+export type Call =
+  | readonly ['statement', number, string, 'permit' | 'deny']
+  | readonly ['execute', number, number, string]
+  | readonly ['result', number, string, number, number, string | undefined]
+
+/** Keeps what it is told in memory. `held`: it calls nobody back until `release`. */
+export class MemoryRecorder implements SessionRecorder {
+  readonly calls: Call[] = []
+  readonly #waiters: RecordingWaiter[] = []
+  #next = 1
+  held = false
+  broken: SallyportError | undefined
+
+  statement(text: string, verdict: Verdict): number {
+    this.calls.push(['statement', this.#next, text, verdict.permitted ? 'permit' : 'deny'])
+    return this.#next++
+  }
+
+  execute(statement: number, parameters: string): number {
+    this.calls.push(['execute', this.#next, statement, parameters])
+    return this.#next++
+  }
+
+  result(of: number, tag: string, rows: number, size: number, _us: number, sqlstate?: string): void {
+    this.calls.push(['result', of, tag, rows, size, sqlstate])
+  }
+
+  written(waiter: RecordingWaiter): void {
+    this.#waiters.push(waiter)
+    if (!this.held) queueMicrotask(() => this.release())
+  }
+
+  /** Calls back all that wait, as the journal does after its write. */
+  release(): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      if (this.broken === undefined) waiter.recorded()
+      else waiter.unrecorded(this.broken)
+    }
+  }
+
+  get waiting(): number {
+    return this.#waiters.length
+  }
+
+  /** The texts of statements, permitted or not. */
+  texts(effect: 'permit' | 'deny'): readonly string[] {
+    return this.calls.flatMap((call) => (call[0] === 'statement' && call[3] === effect ? [call[2]] : []))
+  }
+}
+
+/** Permits everything but what is opaque and some actions. */
+export class TestGuard implements Guard {
+  readonly sessionId: string
+  readonly target = 'shop'
+  readonly catalog = CATALOG
+  readonly recorder = new MemoryRecorder()
+  readonly denied = new Set<Action>(['drop', 'delete', 'truncate'])
+  readonly #abort = new AbortController()
+  #epoch = 1
+  #cache: VerdictCache = new LRUCache<string, Verdict>({ max: 100 })
+  reusable = true
+
+  constructor(sessionId = 'ses_test') {
+    this.sessionId = sessionId
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get verdicts(): VerdictCache {
+    return this.#cache
+  }
+
+  /** Policies change. */
+  deny(...actions: readonly Action[]): void {
+    for (const action of actions) this.denied.add(action)
+    this.#epoch++
+    this.#cache = new LRUCache<string, Verdict>({ max: 100 })
+  }
+
+  end(reason: SallyportError): void {
+    this.#abort.abort(reason)
+  }
+
+  authorize(reading: StatementReading): Verdict {
+    const common = { epoch: this.#epoch, reusable: this.reusable }
+    if (reading.facts.reading === 'opaque') {
+      const reason = reading.opaqueBecause ?? 'unreadable'
+      return {
+        ...common,
+        permitted: false,
+        policies: [],
+        reason,
+        code: 'ACCESS_STATEMENT_OPAQUE',
+        json: '{}',
+      }
+    }
+    const forbidden = reading.operations.find((operation) => this.denied.has(operation.action))
+    if (forbidden === undefined) return { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
+    return {
+      ...common,
+      permitted: false,
+      policies: ['no-harm'],
+      reason: `${forbidden.action} is forbidden`,
+      hint: 'ask a dba',
+      code: 'ACCESS_POLICY_DENIED',
+      json: '{}',
+    }
+  }
+}

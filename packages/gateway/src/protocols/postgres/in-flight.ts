@@ -1,0 +1,137 @@
+import type { Named } from './named-statements.ts'
+
+/** What the target still has to answer, in the order in which it was sent. */
+export const ENTRY = { query: 0, parse: 1, bind: 2, close: 3, execute: 4, sync: 5, copyEnd: 6 } as const
+export type EntryKind = (typeof ENTRY)[keyof typeof ENTRY]
+
+/**
+ * So many messages may wait for their answers before no more are read from the client. Pipelines of ORMs and of pgbench are
+ * shorter; without a bound a client that never reads could grow this for ever.
+ */
+export const MAX_IN_FLIGHT = 16_384
+
+/** What belongs to an entry beyond its number: only few have it. */
+export interface EntryDetail {
+  /** Sent in place of this one because it was denied; the target's complaint about it is replaced by `response`. */
+  readonly denied?: { readonly marker: string; readonly response: Buffer }
+  /** The name that this entry makes or drops when it succeeds. */
+  readonly named?: Named
+}
+
+/** A queue in parallel arrays: an entry is pushed and popped for every message, so none may cost an object. */
+export class InFlight {
+  #kinds = new Uint8Array(64)
+  #numbers = new Float64Array(64)
+  #starts = new Float64Array(64)
+  #details: (EntryDetail | undefined)[] = Array.from({ length: 64 })
+  #head = 0
+  #size = 0
+  /** After an error in the extended protocol the target answers nothing up to the next Sync, which may not be sent yet. */
+  skipping = false
+
+  get size(): number {
+    return this.#size
+  }
+
+  get full(): boolean {
+    return this.#size >= MAX_IN_FLIGHT
+  }
+
+  /** `number`: of the recorded statement or execution, -1 for none. `startedAt`: of `performance.now()`. */
+  push(kind: EntryKind, number: number, startedAt: number, detail?: EntryDetail): void {
+    if (this.#size === this.#kinds.length) this.#grow()
+    const at = (this.#head + this.#size) & (this.#kinds.length - 1)
+    this.#kinds[at] = kind
+    this.#numbers[at] = number
+    this.#starts[at] = startedAt
+    this.#details[at] = detail
+    this.#size++
+  }
+
+  /** The kind of the oldest entry; undefined when there is none. */
+  get kind(): EntryKind | undefined {
+    return this.#size === 0 ? undefined : (this.#kinds[this.#head] as EntryKind)
+  }
+
+  get number(): number {
+    return this.#numbers[this.#head] ?? -1
+  }
+
+  get startedAt(): number {
+    return this.#starts[this.#head] ?? 0
+  }
+
+  get detail(): EntryDetail | undefined {
+    return this.#details[this.#head]
+  }
+
+  shift(): void {
+    this.#details[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#kinds.length - 1)
+    this.#size--
+  }
+
+  /** Forgets what the target skips: all up to the next Sync, if that was sent. `forget` is given the names in it. */
+  dropToSync(forget: (named: Named) => void): void {
+    while (this.kind !== undefined && this.kind !== ENTRY.sync) {
+      const named = this.detail?.named
+      if (named !== undefined) forget(named)
+      this.shift()
+    }
+    this.skipping = this.kind === undefined
+  }
+
+  /**
+   * The target has begun to take COPY data for the oldest entry. While it does, it ignores Sync ("COPY Operations"): those
+   * that were sent ahead of the data's end get no answer, and are forgotten.
+   * @returns how many of those there were, and `ended` when the end of the data is on its way already, `open` when not, and `broken` when anything else was
+   *   sent ahead of it, which the target takes for a violation of the protocol
+   */
+  copyBegins(): { readonly data: 'ended' | 'open' | 'broken'; readonly syncs: number } {
+    const mask = this.#kinds.length - 1
+    let ahead = 1
+    while (ahead < this.#size && this.#kinds[(this.#head + ahead) & mask] === ENTRY.sync) ahead++
+    const syncs = ahead - 1
+    if (ahead < this.#size && this.#kinds[(this.#head + ahead) & mask] !== ENTRY.copyEnd) {
+      return { data: 'broken', syncs }
+    }
+    const data = ahead < this.#size ? 'ended' : 'open'
+    for (let i = 0; i < syncs; i++) this.#dropSecond()
+    return { data, syncs }
+  }
+
+  /** The oldest entry has taken its COPY data; another COPY of the same simple query may follow. */
+  copyTaken(): void {
+    const second = (this.#head + 1) & (this.#kinds.length - 1)
+    if (this.#size > 1 && this.#kinds[second] === ENTRY.copyEnd) this.#dropSecond()
+  }
+
+  #dropSecond(): void {
+    const { kind, number, startedAt, detail } = this
+    this.shift()
+    this.#kinds[this.#head] = kind ?? ENTRY.query
+    this.#numbers[this.#head] = number
+    this.#starts[this.#head] = startedAt
+    this.#details[this.#head] = detail
+  }
+
+  #grow(): void {
+    const size = this.#kinds.length
+    const kinds = new Uint8Array(size * 2)
+    const numbers = new Float64Array(size * 2)
+    const starts = new Float64Array(size * 2)
+    const details: (EntryDetail | undefined)[] = Array.from({ length: size * 2 })
+    for (let i = 0; i < this.#size; i++) {
+      const at = (this.#head + i) & (size - 1)
+      kinds[i] = this.#kinds[at] ?? 0
+      numbers[i] = this.#numbers[at] ?? -1
+      starts[i] = this.#starts[at] ?? 0
+      details[i] = this.#details[at]
+    }
+    this.#kinds = kinds
+    this.#numbers = numbers
+    this.#starts = starts
+    this.#details = details
+    this.#head = 0
+  }
+}

@@ -1,0 +1,65 @@
+import type { SecureContext } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import type { Obligation, Target } from '../../access/model.ts'
+import type {
+  Credential,
+  CredentialIssuer,
+  Downstream,
+  Greeting,
+  Guard,
+  ProtocolAdapter,
+  Upstream,
+} from '../contract.ts'
+import { CancelKeys } from './cancel-keys.ts'
+import { relay } from './relay.ts'
+import { PostgresDownstream, PostgresServer } from './server.ts'
+import { type SqlReader, StatementCache } from './statement-cache.ts'
+import { connectUpstream, PostgresUpstream } from './upstream.ts'
+
+export interface PostgresAdapterOptions {
+  /** The certificate that is shown to clients. */
+  readonly tls: SecureContext
+  readonly reader: SqlReader
+  readonly issuerFor: (target: Target) => CredentialIssuer
+}
+
+/** PostgreSQL's frontend/backend protocol 3.0, both ends. */
+export class PostgresAdapter implements ProtocolAdapter {
+  readonly protocol = 'postgres'
+  readonly discharges: ReadonlySet<Obligation['kind']> = new Set(['record'])
+  readonly issuerFor: (target: Target) => CredentialIssuer
+  readonly #server: PostgresServer
+  readonly #reader: SqlReader
+  /** Names mean something else on every target. */
+  readonly #statements = new Map<string, StatementCache>()
+
+  constructor(options: PostgresAdapterOptions) {
+    this.#server = new PostgresServer(options.tls, new CancelKeys())
+    this.#reader = options.reader
+    this.issuerFor = options.issuerFor
+  }
+
+  greet(client: Duplex, signal: AbortSignal): Promise<Greeting | undefined> {
+    return this.#server.greet(client, signal)
+  }
+
+  connect(target: Target, credential: Credential, signal: AbortSignal): Promise<Upstream> {
+    return connectUpstream(target, credential, signal)
+  }
+
+  relay(client: Downstream, upstream: Upstream, guard: Guard): Promise<'client' | 'target'> {
+    if (!(client instanceof PostgresDownstream) || !(upstream instanceof PostgresUpstream)) {
+      throw new TypeError('these are not both ends of a PostgreSQL session')
+    }
+    return relay(client, upstream, guard, this.#statementsOf(guard.target), guard.sessionId)
+  }
+
+  #statementsOf(target: string): StatementCache {
+    let statements = this.#statements.get(target)
+    if (statements === undefined) {
+      statements = new StatementCache(this.#reader)
+      this.#statements.set(target, statements)
+    }
+    return statements
+  }
+}

@@ -1,0 +1,118 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { StatementReader } from './parser.ts'
+import { WaitingStatements } from './statement-queue.ts'
+import { decodeStatement } from './statement-text.ts'
+
+// Patient: these tests share their machine.
+const reader = new StatementReader({ threads: 1, deadlineMs: 20_000 })
+afterAll(() => reader.close())
+
+describe('reading a statement', () => {
+  it('gives back what it does', async () => {
+    const reading = await reader.read('SELECT * FROM a; DELETE FROM b', 's')
+    expect(reading.operations).toEqual([
+      { action: 'select', resource: { type: 'Relation', name: 'a' } },
+      { action: 'delete', resource: { type: 'Relation', name: 'b' } },
+    ])
+    expect(reading.facts).toMatchObject({ multi: true, hasWhere: false, reading: 'complete' })
+  })
+
+  it.each(['', ' ', ';;', '-- nothing', '/* nothing */'])('finds nothing in %j', async (text) => {
+    expect(await reader.read(text, 's')).toMatchObject({ operations: [], facts: { reading: 'complete' } })
+  })
+
+  it("says in PostgreSQL's words what its grammar does not accept", async () => {
+    const reading = await reader.read('SELEC 1', 's')
+    expect(reading.facts.reading).toBe('opaque')
+    expect(reading.opaqueBecause).toBe('syntax error at or near "SELEC"')
+  })
+
+  it.each([
+    ['a NUL', 'SELECT 1\0; DROP TABLE a'],
+    ['half a surrogate pair', "SELECT '\ud800'"],
+    ['what a lenient decoder makes of bad UTF-8', "SELECT '\ufffd'"],
+    ['more than 256 KiB', `SELECT '${'x'.repeat(1024 * 1024)}'`],
+    ['more than 256 KiB of UTF-8', `SELECT '${'€'.repeat(100_000)}'`],
+  ])('does not even show the parser %s', async (_, text) => {
+    expect((await reader.read(text, 's')).facts.reading).toBe('opaque')
+  })
+})
+
+describe('hostile statements', () => {
+  it('are opaque or read, and the next one is read right, however often they come', async () => {
+    const hostile = [
+      `SELECT ${'('.repeat(10_000)}1${')'.repeat(10_000)}`,
+      `SELECT ${'NOT '.repeat(60_000)}true`,
+      `SELECT ${Array.from({ length: 100_000 }, () => '1').join('+')}`,
+      `SELECT ${'CASE WHEN a THEN '.repeat(3000)}1${' END'.repeat(3000)}`,
+    ]
+    for (const text of hostile) {
+      const [, next] = await Promise.all([reader.read(text, 'bad'), reader.read('SELECT * FROM b', 'good')])
+      expect(next.operations).toEqual([{ action: 'select', resource: { type: 'Relation', name: 'b' } }])
+    }
+  })
+
+  it('that overflow stacks do not poison the parser', async () => {
+    const chain = `SELECT a FROM t WHERE ${Array.from({ length: 10_000 }, () => 'a').join('+')} = 1`
+    for (let n = 0; n < 40; n++) {
+      const reading = await reader.read(chain, 'bad')
+      if (reading.facts.reading === 'complete') {
+        expect(reading.operations).toEqual([{ action: 'select', resource: { type: 'Relation', name: 't' } }])
+      }
+    }
+    const next = await reader.read('DELETE FROM b', 'good')
+    expect(next.operations).toEqual([{ action: 'delete', resource: { type: 'Relation', name: 'b' } }])
+  }, 60_000)
+
+  it('that take too long are opaque, and the thread is replaced', async () => {
+    await using hasty = new StatementReader({ threads: 1, deadlineMs: 1 })
+    const slow = `SELECT ${Array.from({ length: 30_000 }, (_, n) => n).join('+')}`
+    expect((await hasty.read(slow, 's')).opaqueBecause).toContain('could not be read within 1 ms')
+    expect((await hasty.read(slow, 's')).opaqueBecause).toContain('could not be read within 1 ms')
+  })
+})
+
+describe('the threads', () => {
+  it('are replaced after so many texts, and nobody notices', async () => {
+    await using worn = new StatementReader({ threads: 2, deadlineMs: 20_000, textsPerThread: 3 })
+    const readings = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => worn.read(`SELECT * FROM t${n}`, 's')),
+    )
+    expect(readings.map(({ operations }) => operations[0]?.resource)).toEqual(
+      Array.from({ length: 20 }, (_, n) => ({ type: 'Relation', name: `t${n}` })),
+    )
+  })
+
+  it('leave nobody waiting when the reader is closed', async () => {
+    const closing = new StatementReader()
+    const pending = Array.from({ length: 5 }, () => closing.read('SELECT 1', 's'))
+    await closing.close()
+    for (const reading of await Promise.all([...pending, closing.read('SELECT 1', 's')])) {
+      expect(reading.opaqueBecause).toBe('the gateway is stopping')
+    }
+  })
+})
+
+describe('statements that wait', () => {
+  it('are taken from each session in turn', () => {
+    const waiting = new WaitingStatements<{ text: string; session: string }>()
+    for (const text of ['a1', 'a2', 'a3', 'b1', 'c1', 'c2']) waiting.add({ text, session: text.slice(0, 1) })
+    const order = Array.from({ length: 7 }, () => waiting.next()?.text)
+    expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'c2', 'a3', undefined])
+  })
+
+  it('are turned away when a session has too many, and others are not', () => {
+    const waiting = new WaitingStatements<{ text: string; session: string }>()
+    let taken = 0
+    while (waiting.add({ text: '', session: 'a' })) taken++
+    expect(taken).toBe(256)
+    expect(waiting.add({ text: '', session: 'b' })).toBe(true)
+    waiting.next()
+    expect(waiting.add({ text: '', session: 'a' })).toBe(true)
+  })
+})
+
+it('decodes only valid UTF-8', () => {
+  expect(decodeStatement(Buffer.from('SELECT é'))).toBe('SELECT é')
+  expect(decodeStatement(Buffer.from([0x53, 0xc3, 0x28]))).toBeUndefined()
+})

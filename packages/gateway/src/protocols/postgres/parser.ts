@@ -1,0 +1,169 @@
+import type { SqlReading } from '../sql/reading.ts'
+import { opaqueReading } from '../sql/reading.ts'
+import type { ParserAnswer } from './parser-answer.ts'
+import { ParserThread } from './parser-thread.ts'
+import { WaitingStatements } from './statement-queue.ts'
+import { refuseText } from './statement-text.ts'
+
+export interface ParserOptions {
+  /** Threads; with two, a statement that keeps one busy until its deadline does not hold up other sessions. */
+  readonly threads?: number
+  /** Milliseconds that one text may take to be read. */
+  readonly deadlineMs?: number
+  /** Texts that one thread reads before it is replaced, so that no leak in the parser can add up. */
+  readonly textsPerThread?: number
+}
+
+interface Asked {
+  readonly text: string
+  readonly session: string
+  readonly settle: (reading: SqlReading) => void
+}
+
+/** One place for a thread. The thread in it may change. */
+interface Seat {
+  thread: ParserThread
+  isReady: boolean
+  asked: { readonly id: number; readonly question: Asked; readonly timer: NodeJS.Timeout } | undefined
+  texts: number
+  /** Threads that died in a row before they were ready: then it is not the statements' fault. */
+  stillborn: number
+}
+
+const MAX_STILLBORN = 3
+
+/**
+ * Reads statements with PostgreSQL's own parser, in threads, because a hostile text can exhaust its stack, poison its
+ * memory for all that follow, or keep it busy: a thread that fails at a text is never used again, and one that is late
+ * is ended. Whatever goes wrong with a text makes it opaque, and touches no other.
+ */
+export class StatementReader implements AsyncDisposable {
+  readonly #waiting = new WaitingStatements<Asked>()
+  readonly #seats: Seat[] = []
+  readonly #deadlineMs: number
+  readonly #textsPerThread: number
+  #nextId = 1
+  #isClosed = false
+
+  /** Starts its threads at once, and returns before they are ready; texts wait for them. */
+  constructor(options: ParserOptions = {}) {
+    this.#deadlineMs = options.deadlineMs ?? 500
+    this.#textsPerThread = options.textsPerThread ?? 100_000
+    for (let n = 0; n < (options.threads ?? 2); n++) this.#seats.push(this.#newSeat())
+  }
+
+  /**
+   * Reads one simple query, with all statements in it as one reading, or the text of one Parse message. Never rejects.
+   * @param session whose turn it is: sessions are served one after the other
+   */
+  read(text: string, session: string): Promise<SqlReading> {
+    const refused = this.#isClosed ? 'the gateway is stopping' : refuseText(text)
+    if (refused !== undefined) return Promise.resolve(opaqueReading(refused))
+    return new Promise((settle) => {
+      if (!this.#waiting.add({ text, session, settle })) {
+        settle(opaqueReading('too many statements wait to be read; send it again later'))
+      } else this.#deal()
+    })
+  }
+
+  /** Ends the threads. What still waits becomes opaque. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    for (let next = this.#waiting.next(); next; next = this.#waiting.next()) {
+      next.settle(opaqueReading('the gateway is stopping'))
+    }
+    await Promise.all(
+      this.#seats.map((seat) => {
+        this.#settle(seat, opaqueReading('the gateway is stopping'))
+        return seat.thread.end()
+      }),
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #newSeat(): Seat {
+    const seat: Seat = {
+      thread: this.#newThread(() => seat),
+      isReady: false,
+      asked: undefined,
+      texts: 0,
+      stillborn: 0,
+    }
+    return seat
+  }
+
+  #newThread(seat: () => Seat): ParserThread {
+    return new ParserThread({
+      ready: () => {
+        seat().isReady = true
+        seat().stillborn = 0
+        this.#deal()
+      },
+      answered: (answer) => this.#answered(seat(), answer),
+      died: (reason) => this.#died(seat(), reason),
+    })
+  }
+
+  /** Gives every idle thread a text to read. */
+  #deal(): void {
+    for (const seat of this.#seats) {
+      if (!seat.isReady || seat.asked || this.#isClosed) continue
+      const question = this.#waiting.next()
+      if (question === undefined) return
+      const id = this.#nextId++
+      const timer = setTimeout(() => this.#late(seat), this.#deadlineMs)
+      seat.asked = { id, question, timer }
+      seat.texts++
+      seat.thread.ask(id, question.text)
+    }
+  }
+
+  #settle(seat: Seat, reading: SqlReading): void {
+    const asked = seat.asked
+    seat.asked = undefined
+    if (asked === undefined) return
+    clearTimeout(asked.timer)
+    asked.question.settle(reading)
+  }
+
+  #answered(seat: Seat, answer: ParserAnswer): void {
+    if (seat.asked?.id !== answer.id) return
+    if (answer.failed !== undefined) {
+      this.#settle(seat, opaqueReading('it is nested too deeply for the parser'))
+      this.#replace(seat)
+    } else {
+      this.#settle(seat, answer.reading ?? opaqueReading('the parser gave no answer'))
+      if (seat.texts >= this.#textsPerThread) this.#replace(seat)
+      else seat.thread.rest()
+    }
+    this.#deal()
+  }
+
+  #late(seat: Seat): void {
+    this.#settle(seat, opaqueReading(`it could not be read within ${this.#deadlineMs} ms`))
+    this.#replace(seat)
+  }
+
+  #died(seat: Seat, reason: string): void {
+    this.#settle(seat, opaqueReading('the parser ran out of memory over it'))
+    if (!seat.isReady) seat.stillborn++
+    if (seat.stillborn < MAX_STILLBORN) return this.#replace(seat)
+    for (let next = this.#waiting.next(); next; next = this.#waiting.next()) {
+      next.settle(opaqueReading(`the parser cannot be started (${reason})`))
+    }
+    // The next statement tries again.
+    seat.stillborn = 0
+    this.#replace(seat)
+  }
+
+  #replace(seat: Seat): void {
+    if (this.#isClosed) return
+    void seat.thread.end()
+    seat.isReady = false
+    seat.texts = 0
+    seat.thread = this.#newThread(() => seat)
+  }
+}

@@ -1,0 +1,230 @@
+import { randomBytes } from 'node:crypto'
+import { Socket } from 'node:net'
+import { SallyportError } from '../../access/errors.ts'
+import type { Guard } from '../contract.ts'
+import type { ChunkReader } from '../wire/chunk-reader.ts'
+import { readChunks } from '../wire/chunk-reader.ts'
+import { Backend, MAX_BACKEND_MESSAGE } from './backend.ts'
+import { errorResponse } from './error-response.ts'
+import { Frontend, type FrontendState, MAX_STATEMENT } from './frontend.ts'
+import { InFlight } from './in-flight.ts'
+import { NamedStatements } from './named-statements.ts'
+import type { PostgresDownstream } from './server.ts'
+import type { StatementCache } from './statement-cache.ts'
+import type { PostgresUpstream } from './upstream.ts'
+
+/** Statements are short, and most clients send one at a time. */
+const CLIENT_READ = 16 * 1024
+/** Where bulk results stop getting faster. */
+const TARGET_READ = 64 * 1024
+/** After Terminate the target may finish what it was sent before; a client that is gone without it gets no such time. */
+const FINISH_MS = 5000
+
+/**
+ * Moves messages both ways until one side hangs up or the session must end. Nothing of what the client sends reaches the
+ * target before it is decided and recorded.
+ * @returns who hung up
+ * @throws SallyportError why the session was ended; the client has been told
+ */
+export function relay(
+  client: PostgresDownstream,
+  upstream: PostgresUpstream,
+  guard: Guard,
+  statements: StatementCache,
+  sessionId: string,
+): Promise<'client' | 'target'> {
+  return new Promise((resolve, reject) =>
+    new Relay(client, upstream, guard, statements, sessionId, resolve, reject).run(),
+  )
+}
+
+/** Why a side is not being read. */
+type Hold = 'verdict' | 'full' | 'draining'
+
+class Relay {
+  readonly #guard: Guard
+  readonly #client: ChunkReader
+  readonly #target: ChunkReader
+  readonly #frontend: Frontend
+  readonly #backend: Backend
+  readonly #release: () => void
+  readonly #resolve: (who: 'client' | 'target') => void
+  readonly #reject: (error: SallyportError) => void
+  /** Batches for the target that wait for the recording, oldest first. The last one may still grow. */
+  readonly #batches: Buffer[][] = []
+  /** The batch that this chunk's bytes go into. */
+  #batch: Buffer[] = []
+  readonly #holds = new Set<Hold>()
+  #leaving = false
+  #over = false
+  readonly #onAbort = (): void => this.#fail(SallyportError.from(this.#guard.signal.reason))
+
+  constructor(
+    client: PostgresDownstream,
+    upstream: PostgresUpstream,
+    guard: Guard,
+    statements: StatementCache,
+    sessionId: string,
+    resolve: (who: 'client' | 'target') => void,
+    reject: (error: SallyportError) => void,
+  ) {
+    this.#guard = guard
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#release = client.release
+    const state: FrontendState = {
+      sessionId,
+      nonce: randomBytes(4).toString('hex'),
+      guard,
+      inFlight: new InFlight(),
+      names: new NamedStatements(),
+      statements,
+      copy: { open: false, ignoredSyncs: 0 },
+    }
+    this.#frontend = new Frontend(state, {
+      forward: (bytes, start, end) => this.#batch.push(bytes.subarray(start, end)),
+      wait: (done) => this.#wait(done),
+      terminated: () => this.#terminated(),
+    })
+    this.#backend = new Backend(state, {
+      forward: (bytes, start, end) => this.#toClient(bytes, start, end),
+      answered: () => this.#frontend.answered(),
+    })
+    this.#client = readChunks(client.stream, {
+      readSize: CLIENT_READ,
+      maxCarry: 2 * MAX_STATEMENT,
+      consume: (bytes, start, end) => this.#fromClient(bytes, start, end),
+      inUse: () => this.#batches.length > 0 || this.#target.stream.writableLength > 0,
+      onEnd: (error) => this.#clientEnded(error),
+    })
+    this.#target = upstream.readChunks({
+      readSize: TARGET_READ,
+      maxCarry: 2 * MAX_BACKEND_MESSAGE,
+      consume: (bytes, start, end) => (this.#over ? end : this.#backend.consume(bytes, start, end)),
+      inUse: () => this.#client.stream.writableLength > 0,
+      onEnd: (error) => this.#targetEnded(error),
+    })
+  }
+
+  run(): void {
+    const { signal } = this.#guard
+    signal.addEventListener('abort', this.#onAbort)
+    if (signal.aborted) return this.#onAbort()
+    this.#target.start()
+    this.#client.start()
+  }
+
+  #fromClient(bytes: Buffer, start: number, end: number): number {
+    if (this.#over) return end
+    const consumed = this.#frontend.consume(bytes, start, end)
+    if (this.#batch.length > 0) {
+      this.#batches.push(this.#batch)
+      this.#batch = []
+      this.#guard.recorder.written(this)
+    }
+    return consumed
+  }
+
+  /** The oldest batch's events are written: it may go out. */
+  recorded(): void {
+    const batch = this.#batches.shift()
+    if (batch === undefined || this.#over) return
+    const { stream } = this.#target
+    if (!stream.writable) return
+    if (batch.length === 1 && batch[0] !== undefined) stream.write(batch[0])
+    else {
+      stream.cork()
+      for (const bytes of batch) stream.write(bytes)
+      stream.uncork()
+    }
+    if (stream.writableNeedDrain && !this.#holds.has('draining')) {
+      this.#hold('draining')
+      stream.once('drain', () => this.#letGo('draining'))
+    }
+  }
+
+  unrecorded(error: SallyportError): void {
+    this.#fail(error)
+  }
+
+  #toClient(bytes: Buffer, start: number, end: number): void {
+    const { stream } = this.#client
+    if (!stream.writable) return
+    const slice = bytes.subarray(start, end)
+    // A socket is done with the memory when it has written it; an in-process reader may keep it for as long as it likes.
+    stream.write(stream instanceof Socket ? slice : Buffer.from(slice))
+    if (!stream.writableNeedDrain) return
+    this.#target.pause()
+    stream.once('drain', () => this.#target.resume())
+  }
+
+  #wait(done: Promise<unknown>): void {
+    this.#hold('verdict')
+    done.then(
+      () => this.#letGo('verdict'),
+      (error: unknown) => this.#fail(SallyportError.from(error)),
+    )
+  }
+
+  #hold(why: Hold): void {
+    this.#holds.add(why)
+    this.#client.pause()
+  }
+
+  #letGo(why: Hold): void {
+    this.#holds.delete(why)
+    if (this.#holds.size === 0 && !this.#over) this.#client.resume()
+  }
+
+  #terminated(): void {
+    this.#leaving = true
+    setTimeout(() => this.#finish('client'), FINISH_MS).unref()
+  }
+
+  #clientEnded(error: Error | undefined): void {
+    if (error instanceof SallyportError || error instanceof RangeError) return this.#fail(asMalformed(error))
+    // After Terminate, the target closes in its own time. Without it nobody is there any more to work for.
+    if (!this.#leaving) this.#finish('client')
+  }
+
+  #targetEnded(error: Error | undefined): void {
+    if (error instanceof SallyportError || error instanceof RangeError) return this.#fail(asMalformed(error))
+    this.#finish(this.#leaving ? 'client' : 'target')
+  }
+
+  #finish(who: 'client' | 'target'): void {
+    if (!this.#close()) return
+    const { stream } = this.#client
+    stream.end()
+    // A client that neither takes what is left nor closes its side would hold the socket for ever.
+    if (!stream.destroyed) setTimeout(() => stream.destroy(), FINISH_MS).unref()
+    if (!this.#leaving) this.#target.stream.destroy()
+    this.#resolve(who)
+  }
+
+  /** Tells the client why, in PostgreSQL's words, and ends both sides. */
+  #fail(error: SallyportError): void {
+    if (!this.#close()) return
+    this.#target.stream.destroy()
+    const { stream } = this.#client
+    if (stream.writable) {
+      stream.end(errorResponse(error, 'FATAL'))
+      setTimeout(() => stream.destroy(), 2000).unref()
+    }
+    // Unread bytes would make the system reset the connection, and the reset could overtake the reason.
+    this.#client.resume()
+    this.#reject(error)
+  }
+
+  #close(): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#guard.signal.removeEventListener('abort', this.#onAbort)
+    this.#release()
+    return true
+  }
+}
+
+function asMalformed(error: SallyportError | RangeError): SallyportError {
+  return error instanceof SallyportError ? error : new SallyportError('WIRE_MALFORMED', error.message)
+}

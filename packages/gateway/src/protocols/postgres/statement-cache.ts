@@ -1,0 +1,92 @@
+import { LRUCache } from 'lru-cache'
+import type { Catalog } from '../../access/catalog.ts'
+import type { StatementReading } from '../../access/model.ts'
+import type { Verdict } from '../contract.ts'
+import type { SqlReading } from '../sql/reading.ts'
+import { resolveReading } from './inspect.ts'
+
+/** A statement that was read before, with its names resolved as the target would. */
+export interface KnownStatement {
+  readonly reading: StatementReading
+  /** The name under which SQL's own PREPARE keeps its inner statement. */
+  readonly prepares: string | undefined
+  /** Prepared statements that SQL's EXECUTE runs by name: what they do is only known to the session. */
+  readonly executes: readonly string[]
+}
+
+/** Reads statements, away from the event loop. */
+export interface SqlReader {
+  read(text: string, session: string): Promise<SqlReading>
+}
+
+/** Entries and bytes of keys that are kept: enough for the shapes of some hundred applications, and bounded against none. */
+const MAX_ENTRIES = 10_000
+const MAX_BYTES = 64 * 1024 * 1024
+
+/** What statements do, by shape where only that matters and by text otherwise. Shared by all sessions on one target. */
+export class StatementCache {
+  readonly #reader: SqlReader
+  readonly #known = new LRUCache<string, KnownStatement>({
+    max: MAX_ENTRIES,
+    maxSize: MAX_BYTES,
+    sizeCalculation: (value, key) => key.length * 2 + value.reading.operations.length * 100 + 200,
+  })
+  /** What the verdicts that were kept are about: a Parse needs to know, and would otherwise look it up by its text. */
+  readonly #judged = new WeakMap<Verdict, KnownStatement>()
+  #catalogVersion: string | undefined
+
+  constructor(reader: SqlReader) {
+    this.#reader = reader
+  }
+
+  /** `shape` is undefined where the text has none. Never parses. */
+  get(shape: string | undefined, text: string, catalog: Catalog): KnownStatement | undefined {
+    this.#forgetOthersThan(catalog)
+    const byShape = shape === undefined ? undefined : this.#known.get(shapeId(shape))
+    return byShape ?? this.#known.get(textId(text))
+  }
+
+  /** A verdict on this statement is kept. */
+  judged(verdict: Verdict, known: KnownStatement): void {
+    this.#judged.set(verdict, known)
+  }
+
+  /** The statement that a kept verdict is on. */
+  ofVerdict(verdict: Verdict): KnownStatement | undefined {
+    return this.#judged.get(verdict)
+  }
+
+  /** Parses and remembers. @throws what the reader throws: nothing is known then, and nothing may be forwarded */
+  async read(
+    shape: string | undefined,
+    text: string,
+    catalog: Catalog,
+    session: string,
+  ): Promise<KnownStatement> {
+    const sql = await this.#reader.read(text, session)
+    const reading = resolveReading(sql, catalog)
+    const known = { reading, prepares: sql.prepares, executes: sql.executes }
+    this.#forgetOthersThan(catalog)
+    this.#known.set(
+      shape !== undefined && reading.dependsOn === 'shape' ? shapeId(shape) : textId(text),
+      known,
+    )
+    return known
+  }
+
+  /** Names were resolved under one catalog; under another they may mean something else. */
+  #forgetOthersThan(catalog: Catalog): void {
+    if (this.#catalogVersion === catalog.version) return
+    this.#known.clear()
+    this.#catalogVersion = catalog.version
+  }
+}
+
+/** A text could look like another statement's shape; under different prefixes neither is taken for the other. */
+function shapeId(shape: string): string {
+  return `s${shape}`
+}
+
+function textId(text: string): string {
+  return `t${text}`
+}
