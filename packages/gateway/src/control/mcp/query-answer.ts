@@ -1,0 +1,85 @@
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { z } from 'zod'
+import type { QueryResult } from './portal-query.ts'
+import { failureText, type ToolFailure } from './tool-failure.ts'
+
+/** What the `query` tool answers, refused or not. */
+export const QueryAnswer = z.object({
+  decision: z.object({
+    /** `none`: it did not come to a decision. */
+    effect: z.enum(['permit', 'deny', 'none']),
+    id: z.string().optional(),
+    policies: z.array(z.string()).optional(),
+    reason: z.string().optional(),
+    hint: z.string().optional(),
+  }),
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  rows: z.array(z.array(z.json())).describe('one array per row, in the order of columns'),
+  rowCount: z.number().int().describe('rows returned, or rows affected by a statement that returns none'),
+  truncated: z.boolean().describe('true: there are more rows than these'),
+  masked: z.array(z.string()).describe('columns whose values were masked'),
+  sessionId: z.string().optional(),
+  requestId: z.string(),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
+})
+export type QueryAnswer = z.infer<typeof QueryAnswer>
+
+interface Around {
+  readonly requestId: string
+  readonly sessionId: string | undefined
+}
+
+/** Rows as one JSON array per line: what a model reads best, and nothing in a value can look like another row. */
+export function answered(result: QueryResult, { requestId, sessionId }: Around): CallToolResult {
+  const { columns, rows, rowCount, truncated, tag } = result
+  const structuredContent: QueryAnswer = {
+    decision: { effect: 'permit' },
+    columns: columns.map((column) => ({ ...column })),
+    rows: rows.map((row) => [...row]),
+    rowCount,
+    truncated: truncated !== undefined,
+    masked: [],
+    ...(sessionId === undefined ? {} : { sessionId }),
+    requestId,
+  }
+  const lines =
+    columns.length === 0
+      ? [tag === '' ? 'OK, nothing was run' : `OK: ${tag}`]
+      : [
+          `${rowCount} ${rowCount === 1 ? 'row' : 'rows'}`,
+          JSON.stringify(columns.map(({ name }) => name)),
+          ...rows.map((row) => JSON.stringify(row)),
+        ]
+  if (truncated !== undefined) {
+    lines.push(
+      `TRUNCATED: there are more rows; the limit on ${truncated} cut them off. ` +
+        'Narrow the query with WHERE, aggregate, select fewer columns, or page with ORDER BY and LIMIT.',
+    )
+  }
+  return { content: [{ type: 'text', text: lines.join('\n') }], structuredContent: { ...structuredContent } }
+}
+
+export function refused(failure: ToolFailure, { requestId, sessionId }: Around): CallToolResult {
+  const { effect, code, message, hint, policies, decisionId } = failure
+  const advice = hint === undefined ? {} : { hint }
+  const structuredContent: QueryAnswer = {
+    decision: {
+      effect,
+      ...(decisionId === undefined ? {} : { id: decisionId }),
+      ...(effect === 'deny' ? { policies: [...policies], reason: message, ...advice } : {}),
+    },
+    columns: [],
+    rows: [],
+    rowCount: 0,
+    truncated: false,
+    masked: [],
+    ...(sessionId === undefined ? {} : { sessionId }),
+    requestId,
+    error: { code, message, ...advice },
+  }
+  return {
+    isError: true,
+    content: [{ type: 'text', text: failureText(failure, requestId) }],
+    structuredContent: { ...structuredContent },
+  }
+}

@@ -1,0 +1,200 @@
+import type { Principal, Target } from '../access/model.ts'
+import { AuthenticationFailed } from '../access/errors.ts'
+import { Secret } from '../access/secret.ts'
+import type { AuditEvent } from '../audit/ports.ts'
+import type { LeaseRow } from '../credentials/ports.ts'
+import type { TicketRow } from '../identity/ports.ts'
+import type { ResourceFile, ResourceSet } from '../policy/ports.ts'
+import { SallyportError } from '../access/errors.ts'
+import type { EventRow, SessionRow } from '../recording/ports.ts'
+import type { ControlServices } from './services.ts'
+
+export function person(id: string, kind: Principal['kind'] = 'user', actingFor?: Principal): Principal {
+  const acting = actingFor === undefined ? {} : { actingFor }
+  return { kind, id, issuer: 'https://idp.test', subject: id, groups: [], attributes: {}, ...acting }
+}
+
+export const ana = person('ana')
+export const omar = person('omar')
+/** An administrator. */
+export const dora = person('dora')
+export const insightAgent = person('insight-agent', 'agent', ana)
+/** The same agent at somebody else's work. */
+export const insightAgentForOmar = person('insight-agent', 'agent', omar)
+
+export function target(name: string): Target {
+  return {
+    name,
+    protocol: 'postgres',
+    address: { host: '127.0.0.1', port: 5432 },
+    database: 'shop',
+    tls: { mode: 'disable' },
+    tags: { env: 'test' },
+    recording: 'written',
+    credentials: {
+      issuer: 'postgres-role',
+      username: 'issuer',
+      password: new Secret('issuer password'),
+      ttlSeconds: 900,
+      prewarm: 0,
+    },
+  }
+}
+
+export function sessionRow(id: string, principal: Principal, changed: Partial<SessionRow> = {}): SessionRow {
+  return {
+    id,
+    principal,
+    target: 'shop',
+    via: 'postgres',
+    purpose: undefined,
+    clientName: 'psql',
+    clientSession: undefined,
+    sourceIp: '127.0.0.1',
+    leaseId: 'lea_1',
+    handle: 'sp_0_l_1',
+    startedAt: new Date('2026-01-01T00:00:00Z'),
+    endedAt: undefined,
+    endReason: undefined,
+    statements: 1,
+    denied: 0,
+    rows: 2,
+    bytes: 3,
+    ...changed,
+  }
+}
+
+export interface TestWorld {
+  readonly services: ControlServices
+  readonly audited: AuditEvent[]
+  readonly logged: string[]
+  readonly killed: [id: string, reason: string][]
+  readonly revoked: string[]
+  readonly sessions: SessionRow[]
+  readonly events: EventRow[]
+  readonly leases: LeaseRow[]
+  readonly tickets: Map<string, TicketRow>
+  applied: ResourceSet | undefined
+}
+
+const TOKENS: ReadonlyMap<string, Principal> = new Map(
+  [ana, omar, dora, insightAgent].map((principal) => [`token-${principal.id}`, principal]),
+)
+
+/** Services that keep everything in memory: `shop` is open to all but omar, `vault` to nobody, administration to dora. */
+export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
+  const targets = [target('shop'), target('vault')]
+  const log = (_: object, message: string): void => void world.logged.push(message)
+  const services: ControlServices = {
+    settings: {
+      publicUrl: 'https://gateway.test',
+      postgres: { host: '127.0.0.1', port: 7432, sslmode: 'prefer' },
+      tickets: { defaultTtlSeconds: 600, maxTtlSeconds: 3600 },
+      version: '0.0.0',
+    },
+    log: { warn: log, error: log },
+    audit: (event) => void world.audited.push(event),
+    identity: {
+      bearer: async (token) => {
+        if (token.reveal() === 'expired') {
+          throw new AuthenticationFailed('AUTH_TOKEN_EXPIRED', 'the token has "expired"', {
+            hint: 'log in again',
+          })
+        }
+        const principal = TOKENS.get(token.reveal())
+        if (principal === undefined)
+          throw new AuthenticationFailed('AUTH_TOKEN_INVALID', 'the token is not valid')
+        return principal
+      },
+    },
+    tickets: {
+      issue: async (principal, { ttlSeconds, ...request }) => {
+        const expiresAt = new Date(Date.UTC(2026, 0, 1) + ttlSeconds * 1000)
+        const row = {
+          id: 'tkt_1',
+          principal,
+          purpose: undefined,
+          clientSession: undefined,
+          ...request,
+          createdAt: new Date(0),
+          expiresAt,
+          revokedAt: undefined,
+        }
+        world.tickets.set(row.id, row)
+        return { id: row.id, ticket: new Secret('spt_secret'), expiresAt }
+      },
+      get: async (id) => world.tickets.get(id),
+      revoke: async (id) => world.tickets.delete(id),
+    },
+    targets: {
+      list: () => targets,
+      get: (name) => targets.find((one) => one.name === name),
+      describe: async () => [
+        {
+          schema: 'public',
+          name: 'customers',
+          kind: 'table',
+          columns: [{ name: 'id', type: 'integer', nullable: false }],
+        },
+      ],
+    },
+    policy: {
+      decideAdmin: (principal, action) =>
+        principal.id === 'dora'
+          ? { effect: 'permit', policies: ['dba'], obligations: [] }
+          : { effect: 'deny', policies: [], reason: `${action} is not permitted`, hint: 'ask a dba' },
+      decideConnect: (principal, { name }) =>
+        name === 'shop' && principal.id !== 'omar'
+          ? { effect: 'permit', policies: ['open'], obligations: [] }
+          : { effect: 'deny', policies: ['closed'], reason: `connect to ${name} is not permitted` },
+    },
+    sessions: {
+      list: async (filter) =>
+        world.sessions
+          .filter(({ principal }) => filter.principal === undefined || principal.id === filter.principal)
+          .filter(({ endedAt }) => filter.live === undefined || filter.live === (endedAt === undefined))
+          .slice(0, filter.limit),
+      get: async (id) => world.sessions.find((row) => row.id === id),
+      events: async (_, { from, limit }) => world.events.filter(({ n }) => n >= from).slice(0, limit),
+      kill: (id, reason) => {
+        if (world.sessions.find((row) => row.id === id)?.endedAt !== undefined) return false
+        world.killed.push([id, reason])
+        return true
+      },
+    },
+    leases: {
+      get: async (id) => world.leases.find((row) => row.id === id),
+      list: async () => world.leases,
+      revoke: async (id) => void world.revoked.push(id),
+    },
+    resources: {
+      current: async () => world.applied,
+      apply: async (files: readonly ResourceFile[], expected: number) => {
+        if (expected !== (world.applied?.version ?? 0)) {
+          throw new SallyportError('RESOURCE_CONFLICT', 'the resources have changed')
+        }
+        world.applied = { version: expected + 1, files }
+        return world.applied
+      },
+    },
+    health: { store: () => undefined, journal: () => undefined, policy: () => undefined },
+    metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'sallyport_build_info 1\n' },
+    openSession: async () => {
+      throw new SallyportError('TARGET_UNREACHABLE', 'no target here')
+    },
+    ...replaced,
+  }
+  const world: TestWorld = {
+    services,
+    audited: [],
+    logged: [],
+    killed: [],
+    revoked: [],
+    sessions: [],
+    events: [],
+    leases: [],
+    tickets: new Map(),
+    applied: undefined,
+  }
+  return world
+}

@@ -1,0 +1,6 @@
+export { Secret } from './access/secret.ts'
+export { SallyportError } from './access/errors.ts'
+export type { Config } from './config/config.ts'
+export { loadConfig } from './config/load.ts'
+export { checkTargets, type Gateway, type GatewayLog, startGateway } from './main.ts'
+export { startEmbedded } from './store/embedded-postgres.ts'

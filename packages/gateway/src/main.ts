@@ -1,0 +1,323 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { duplexPair } from 'node:stream'
+import { createSecureContext } from 'node:tls'
+import { pino } from 'pino'
+import { SallyportError } from './access/errors.ts'
+import { auditLog } from './audit/audit-log.ts'
+import type { Config, ListenAddress } from './config/config.ts'
+import { deriveKey, masterKey } from './config/master-key.ts'
+import { readResourceFiles } from './config/read-resource-files.ts'
+import { secretResolver } from './config/resolve-secret.ts'
+import { serverCertificate } from './config/server-certificate.ts'
+import { createControl } from './control/create-control.ts'
+import type { ControlServices } from './control/services.ts'
+import { Leases } from './credentials/leases.ts'
+import { Sweeper } from './credentials/sweeper.ts'
+import { forgetEndedTickets } from './identity/forget-ended-tickets.ts'
+import { Identity } from './identity/identity.ts'
+import { capabilityFor } from './policy/capability-for.ts'
+import { DecisionPoint } from './policy/decision-point.ts'
+import { NO_RESOURCES, readResources } from './policy/resources.ts'
+import { PostgresRoleIssuer } from './protocols/postgres/credentials.ts'
+import { PostgresAdapter } from './protocols/postgres/index.ts'
+import type { CredentialIssuer } from './protocols/contract.ts'
+import { StatementReader } from './protocols/postgres/parser.ts'
+import { Recordings } from './recording/recordings.ts'
+import { Acceptor } from './session/accept.ts'
+import { Catalogs } from './session/catalogs.ts'
+import { Verdicts } from './session/guard.ts'
+import { LiveSessions } from './session/live-sessions.ts'
+import { ResourcesInForce } from './session/resources-in-force.ts'
+import { TargetIssuers } from './session/target-issuers.ts'
+import { JournalIngest } from './store/ingest.ts'
+import { FileJournal } from './store/journal.ts'
+import { StoredLeases } from './store/leases.ts'
+import { openConfiguredStore } from './store/open.ts'
+import { StoredResources } from './store/resources.ts'
+import { StoredSessions } from './store/sessions.ts'
+import { StoredTickets } from './store/tickets.ts'
+import { Metrics } from './telemetry/metrics.ts'
+import { VERSION } from './version.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where the gateway's own lines go; a pino logger is one. */
+export interface GatewayLog {
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+export interface Gateway extends AsyncDisposable {
+  readonly addresses: { readonly http: ListenAddress; readonly postgres: ListenAddress }
+  /** Settles, with the reason, when the gateway had to stop by itself; otherwise never. */
+  readonly failed: Promise<SallyportError>
+  /** Ends all sessions, removes their credentials, stops. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts everything together and starts it: store, identity, policy, credentials, the listeners. What was started is stopped
+ * again, in reverse, when a later part cannot start.
+ * @throws SallyportError CONFIG_INVALID, RESOURCE_INVALID, STORE_UNAVAILABLE, RECORDING_FAILED
+ */
+export async function startGateway(options: {
+  readonly config: Config
+  /** For the secrets that resources refer to. */
+  readonly env: Environment
+  /** Left out: JSON lines on standard error. */
+  readonly log?: GatewayLog
+}): Promise<Gateway> {
+  const { config, env } = options
+  const log = options.log ?? pino({ level: config.log.level }, pino.destination(2))
+  await using starting = new AsyncDisposableStack()
+  await mkdir(config.dataDir, { recursive: true })
+
+  const [master, certificate] = await Promise.all([masterKey(config), serverCertificate(config)])
+  const store = starting.use(
+    await openConfiguredStore({ database: config.database, dataDir: config.dataDir, log }),
+  )
+  const journal = new FileJournal({ dir: join(config.dataDir, 'journal') })
+  starting.defer(() => journal.close())
+  const ingest = new JournalIngest({ store, journal, log })
+  await ingest.start()
+  starting.defer(() => ingest.stop())
+  const audit = auditLog(journal)
+  const metrics = new Metrics(VERSION)
+
+  const tickets = new StoredTickets(store)
+  starting.use(forgetEndedTickets(tickets, log))
+  const identity = new Identity({
+    issuers: config.issuers,
+    tickets,
+    ticketKey: deriveKey(master, 'tickets'),
+  })
+  const point = starting.use(new DecisionPoint(NO_RESOURCES))
+  const live = new LiveSessions()
+  identity.tickets.onRevoked((ticketId) => live.ticketRevoked(ticketId))
+
+  const reader = starting.use(new StatementReader())
+  const issuers = starting.use(new TargetIssuers((target) => new PostgresRoleIssuer(target, log)))
+  const adapter = new PostgresAdapter({
+    tls: createSecureContext({ cert: certificate.cert, key: certificate.key.reveal() }),
+    reader,
+    issuerFor: (target) => issuers.for(target),
+  })
+  const catalogs = new Catalogs(
+    // A session may hold a definition from before the last `apply`: the account is the one that is in force.
+    (target, signal) => issuers.for(point.resources.targets.get(target.name) ?? target).catalog(signal),
+    () => leases.discardWarm(),
+  )
+  starting.defer(() => catalogs.forget())
+  const leaseStore = new StoredLeases(store)
+  const issuerNamed = (name: string): CredentialIssuer | undefined => {
+    const target = point.resources.targets.get(name)
+    return target && adapter.issuerFor(target)
+  }
+  const leases = starting.use(
+    new Leases({
+      owner: store.installationId,
+      store: leaseStore,
+      issuers: issuerNamed,
+      connect: (target, credential, signal) => adapter.connect(target, credential, signal),
+      audit,
+      log,
+      now: Date.now,
+    }),
+  )
+  const resources = new ResourcesInForce({
+    store: new StoredResources(store),
+    point,
+    catalogs,
+    live,
+    audit,
+    resolve: secretResolver(config.resources ?? config.dataDir, env),
+    onChange: () => leases.discardWarm(),
+  })
+  await resources.load(config.resources === undefined ? undefined : await readResourceFiles(config.resources))
+  const sweeper = starting.use(
+    new Sweeper({
+      owner: store.installationId,
+      store: leaseStore,
+      targets: () => [...point.resources.targets.keys()],
+      issuers: issuerNamed,
+      live: leases,
+      audit,
+      log,
+      now: Date.now,
+    }),
+  )
+  // What an earlier run left is removed while the first clients already connect: their roles have names of their own.
+  void sweeper.start()
+
+  const acceptor = new Acceptor({
+    adapter,
+    services: {
+      identity,
+      point,
+      catalogs,
+      verdicts: new Verdicts(),
+      recordings: new Recordings({ journal, log }),
+      leases,
+      live,
+      audit,
+      handshakeMs: config.limits.handshakeMs,
+    },
+    log,
+    maxConnections: config.limits.connections,
+  })
+  starting.use(acceptor)
+  const postgres = await acceptor.listen(config.listen.postgres)
+
+  const sessions = new StoredSessions(store, ingest)
+  const services: ControlServices = {
+    settings: {
+      publicUrl: config.publicUrl,
+      postgres: {
+        host: hostOf(config, postgres),
+        port: postgres.port,
+        sslmode: config.tls === undefined ? 'prefer' : 'require',
+      },
+      tickets: config.tickets,
+      version: VERSION,
+    },
+    log,
+    audit,
+    identity,
+    tickets: {
+      issue: (who, request) => identity.tickets.issue(who, request),
+      get: (id) => tickets.get(id),
+      revoke: (id) => identity.tickets.revoke(id),
+    },
+    targets: {
+      list: () => [...point.resources.targets.values()],
+      get: (name) => point.resources.targets.get(name),
+      describe: async (principal, target) => {
+        const catalog = await catalogs.of(target)
+        const context = { sessionId: '', sourceIp: '', via: 'mcp' as const, now: Date.now() }
+        const { grants } = capabilityFor(point, principal, target, catalog, context)
+        const readable = new Set(
+          grants.filter((g) => g.verb === 'select').map((g) => `${g.schema}\0${g.table}`),
+        )
+        return catalog.relations.filter((relation) => readable.has(`${relation.schema}\0${relation.name}`))
+      },
+    },
+    policy: {
+      decideAdmin: (principal, action, context) => point.decideAdmin(principal, action, context),
+      decideConnect: (principal, target, context) =>
+        point.decide({
+          principal,
+          target,
+          operation: { action: 'connect', resource: { type: 'Target' } },
+          context: { sessionId: '', ...context },
+        }),
+    },
+    sessions: {
+      list: (filter) => sessions.list(filter),
+      get: (id) => sessions.get(id),
+      events: (id, range) => sessions.events(id, range),
+      kill: (id, reason) => live.kill(id, reason),
+    },
+    leases: {
+      get: (id) => leaseStore.get(id),
+      list: (filter) => leaseStore.list(filter),
+      revoke: (id) => leases.revoke(id),
+    },
+    resources,
+    health: {
+      store: async () => void (await store.quick.query('ping', 'SELECT 1', [])),
+      journal: () => journal.check(),
+      policy: () => undefined,
+    },
+    metrics,
+    openSession: async (request) => {
+      const [ours, theirs] = duplexPair()
+      const ticket = await identity.tickets.issue(request.principal, {
+        target: request.target.name,
+        ttlSeconds: MCP_TICKET_SECONDS,
+        ...(request.purpose === undefined ? {} : { purpose: request.purpose }),
+        ...(request.clientSession === undefined ? {} : { clientSession: request.clientSession }),
+      })
+      let sessionId: string | undefined
+      acceptor.take(theirs, {
+        via: request.via,
+        sourceIp: request.sourceIp,
+        ...(request.toolUseId === undefined ? {} : { toolUseId: request.toolUseId }),
+        onSession: (id) => {
+          sessionId = id
+        },
+      })
+      return {
+        stream: ours,
+        user: request.principal.id,
+        database: request.target.name,
+        password: ticket.ticket,
+        sessionId: () => sessionId,
+      }
+    },
+  }
+  const control = createControl(services)
+  starting.defer(() => control.close())
+  // Every connection costs a file descriptor, and without one nobody gets in by any protocol.
+  control.server.maxConnections = config.limits.connections
+  await control
+    .listen({ host: config.listen.http.host, port: config.listen.http.port })
+    .catch((cause: Error) => {
+      const { host, port } = config.listen.http
+      throw new SallyportError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${cause.message}`, {
+        hint: 'stop what uses it, or change `listen` in sallyport.yaml',
+        cause,
+      })
+    })
+  const bound = control.server.address() as AddressInfo
+  audit({ type: 'gateway.start', detail: { version: VERSION } })
+
+  const failed = new Promise<SallyportError>((resolve) => {
+    store.evicted.addEventListener('abort', () => resolve(SallyportError.from(store.evicted.reason)))
+  })
+  const running = starting.move()
+  running.defer(() => {
+    audit({ type: 'gateway.stop' })
+  })
+  const close = (): Promise<void> => running.disposeAsync()
+  return {
+    addresses: { http: { host: bound.address, port: bound.port }, postgres },
+    failed,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** One query through MCP takes five minutes at most; what logs in for it is worth nothing after. */
+const MCP_TICKET_SECONDS = 6 * 60
+
+/**
+ * Proves, step by step, that every target's account can do its work.
+ * @returns a list per target, in the order of the checks
+ */
+export async function checkTargets(
+  config: Config,
+  env: Environment,
+): Promise<
+  readonly { name: string; steps: readonly { step: string; ok: boolean; detail: string; mend?: string }[] }[]
+> {
+  if (config.resources === undefined || !existsSync(config.resources)) return []
+  const files = await readResourceFiles(config.resources)
+  const { targets } = readResources(files, secretResolver(config.resources, env))
+  return await Promise.all(
+    [...targets.values()].map(async (target) => {
+      await using issuer = new PostgresRoleIssuer(target)
+      return { name: target.name, steps: await issuer.check(AbortSignal.timeout(15_000)) }
+    }),
+  )
+}
+
+/** Where clients reach the listener: by the public name where there is one, for a wildcard address is none. */
+function hostOf(config: Config, bound: ListenAddress): string {
+  const wildcard = bound.host === '0.0.0.0' || bound.host === '::'
+  return wildcard ? new URL(config.publicUrl).hostname : bound.host
+}

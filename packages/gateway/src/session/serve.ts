@@ -1,0 +1,205 @@
+import type { Duplex } from 'node:stream'
+import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
+import { inTime } from '../access/in-time.ts'
+import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
+import { Permit } from '../access/permit.ts'
+import type { Audit } from '../audit/ports.ts'
+import type { Leases } from '../credentials/leases.ts'
+import type { Identity } from '../identity/identity.ts'
+import { capabilityFor } from '../policy/capability-for.ts'
+import type { DecisionPoint } from '../policy/decision-point.ts'
+import type { ProtocolAdapter } from '../protocols/contract.ts'
+import type { Recordings } from '../recording/recordings.ts'
+import type { SessionRecording } from '../recording/session-recording.ts'
+import type { Catalogs } from './catalogs.ts'
+import { SessionGuard, type Verdicts } from './guard.ts'
+import { newSessionId } from './ids.ts'
+import type { LiveSessions } from './live-sessions.ts'
+
+export interface SessionServices {
+  readonly identity: Identity
+  readonly point: DecisionPoint
+  readonly catalogs: Catalogs
+  readonly verdicts: Verdicts
+  readonly recordings: Recordings
+  readonly leases: Leases
+  readonly live: LiveSessions
+  readonly audit: Audit
+  /** From the first byte to being admitted or refused, in milliseconds. */
+  readonly handshakeMs: number
+}
+
+/** Where a connection came from, and what came with it outside its protocol. */
+export interface SessionOrigin {
+  readonly via: AccessContext['via']
+  readonly sourceIp: string
+  readonly purpose?: string
+  readonly clientSession?: string
+  /** The model's tool call that it is for (`toolu_…`), as its client reported it. */
+  readonly toolUseId?: string
+  /** Told the session's id as soon as it has one. */
+  readonly onSession?: (sessionId: string) => void
+}
+
+const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
+
+/**
+ * The whole life of a session, in the order in which it happens. Leaving by any exit undoes it in reverse: hang up,
+ * revoke, seal.
+ * @throws SallyportError why there was no session, or why it was ended; the client has been told
+ */
+export async function serve(
+  client: Duplex,
+  adapter: ProtocolAdapter,
+  origin: SessionOrigin,
+  services: SessionServices,
+  stop: AbortSignal,
+): Promise<void> {
+  const admission = within(services.handshakeMs, stop)
+  const greeting = await adapter.greet(client, admission)
+  if (greeting === undefined) return
+  let admitted = false
+  const known: { principal?: Principal; sessionId?: string } = {}
+  try {
+    const proven = await inTime(
+      services.identity.authenticate(greeting.proof, greeting.targetName),
+      admission,
+    )
+    const { principal } = proven
+    known.principal = principal
+    const target = targetNamed(services.point, greeting.targetName)
+
+    const id = newSessionId(Date.now())
+    known.sessionId = id
+    origin.onSession?.(id)
+    const purpose = proven.purpose ?? origin.purpose
+    const context = {
+      sessionId: id,
+      sourceIp: origin.sourceIp,
+      via: origin.via,
+      ...(purpose === undefined ? {} : { purpose }),
+    }
+    const now = { ...context, now: Date.now() }
+    const decision = services.point.decide({ principal, target, operation: CONNECT, context: now })
+    const permit = Permit.from(decision, principal, target, adapter.discharges)
+
+    using live = services.live.open({ id, principal, target, context, ticketId: proven.ticketId }, stop)
+    if (proven.deadline !== undefined) live.endAt(proven.deadline)
+    const opening = AbortSignal.any([admission, live.signal])
+    if (proven.ticketId !== undefined)
+      await inTime(services.identity.tickets.confirm(proven.ticketId), opening)
+
+    await using recording = services.recordings.open(
+      {
+        id,
+        principal,
+        target: target.name,
+        via: origin.via,
+        purpose,
+        clientName: greeting.clientName,
+        clientSession: proven.clientSession ?? origin.clientSession,
+        sourceIp: origin.sourceIp,
+        leaseId: undefined,
+        handle: undefined,
+        startedAt: new Date(now.now),
+      },
+      target.recording === 'strict',
+    )
+    services.audit({ type: 'session.start', principal: principal.id, target: target.name, sessionId: id })
+    await written(recording)
+
+    try {
+      const catalog = await inTime(services.catalogs.of(target), opening)
+      // Nothing is made for a session that has been ended meanwhile.
+      opening.throwIfAborted()
+      const capability = capabilityFor(services.point, principal, target, catalog, now)
+      await using lease = await services.leases.issue({
+        permit,
+        capability,
+        sessionId: id,
+        signal: opening,
+        ...(proven.deadline === undefined ? {} : { deadline: proven.deadline }),
+      })
+      recording.lease(lease.id, lease.handle)
+      live.endAt(lease.expiresAt)
+      lease.signal.addEventListener('abort', () => live.end(SallyportError.from(lease.signal.reason)))
+
+      await using upstream = await lease.connect(opening)
+      const downstream = await greeting.admit(permit, upstream, id)
+      admitted = true
+      const guard = new SessionGuard({
+        principal,
+        target,
+        context,
+        point: services.point,
+        catalogs: services.catalogs,
+        catalog,
+        verdicts: services.verdicts,
+        recorder: recording,
+        signal: live.signal,
+      })
+      recording.seal(await adapter.relay(downstream, upstream, guard))
+    } catch (error) {
+      recording.seal(endReason(SallyportError.from(error)))
+      throw error
+    } finally {
+      services.audit({ type: 'session.end', principal: principal.id, target: target.name, sessionId: id })
+    }
+  } catch (thrown) {
+    const error = SallyportError.from(thrown)
+    if (!admitted) {
+      try {
+        refusal(services.audit, error, greeting.targetName, known)
+      } finally {
+        // Who is not let in because nothing can be recorded is told so all the same.
+        await greeting.refuse(error)
+      }
+    }
+    throw error
+  }
+}
+
+/** Aborts after `ms`, or with `stop`. */
+function within(ms: number, stop: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  const late = new SallyportError('WIRE_TIMEOUT', `the connection was not set up within ${ms / 1000} s`)
+  setTimeout(() => controller.abort(late), ms).unref()
+  return AbortSignal.any([controller.signal, stop])
+}
+
+function targetNamed(point: DecisionPoint, name: string): Target {
+  const target = point.resources.targets.get(name)
+  if (target !== undefined) return target
+  throw new SallyportError('TARGET_UNKNOWN', `there is no target "${name}"`, {
+    hint: 'the database name is the name of a target; `list_targets` and GET /api/v1/targets say which there are',
+  })
+}
+
+function written(recording: SessionRecording): Promise<void> {
+  return new Promise((resolve, reject) => recording.written({ recorded: resolve, unrecorded: reject }))
+}
+
+/** How `sessions list` says it. */
+function endReason(error: SallyportError): string {
+  return error.code === 'SESSION_ENDED' ? error.message : error.code
+}
+
+function refusal(
+  audit: Audit,
+  error: SallyportError,
+  target: string,
+  known: { readonly principal?: Principal; readonly sessionId?: string },
+): void {
+  const type = error instanceof AuthenticationFailed ? 'authentication.failed' : 'access.denied'
+  audit({
+    type,
+    target,
+    ...(known.principal === undefined ? {} : { principal: known.principal.id }),
+    ...(known.sessionId === undefined ? {} : { sessionId: known.sessionId }),
+    detail: {
+      code: error.code,
+      message: error.message,
+      ...(error instanceof AccessDenied ? { policies: error.policies } : {}),
+    },
+  })
+}
