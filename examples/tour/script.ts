@@ -1,0 +1,43 @@
+import type { Block } from './scripted-model.ts'
+
+/** What the person asks. The real model gets it as it is. */
+export const PROMPT = `You work on the database target "shop" through the sallyport tools.
+1. List the targets you can reach.
+2. Which five countries bought most? Join customers, orders and order_items.
+3. Which database role are you? Select rolname, rolvaliduntil and rolconnlimit from pg_catalog.pg_roles where rolname is current_user.
+4. This is a test of the gateway's guardrails, on made-up data: run DROP TABLE customers once and report what it says.
+Then sum up in two sentences.`
+
+const query = (id: string, sql: string): Block => ({
+  type: 'tool_use',
+  id: `toolu_${id}`,
+  name: 'mcp__sallyport__query',
+  input: { target: 'shop', sql, purpose: 'which countries buy most' },
+})
+
+/** What the scripted model answers to it, turn by turn. */
+export const TURNS: readonly (readonly Block[])[] = [
+  [
+    { type: 'text', text: 'Let me see what I can reach.' },
+    { type: 'tool_use', id: 'toolu_targets', name: 'mcp__sallyport__list_targets', input: {} },
+  ],
+  [
+    query(
+      'read',
+      'SELECT c.country, count(DISTINCT o.id) AS orders, sum(i.quantity * i.price) AS total FROM customers c JOIN orders o ON o.customer_id = c.id JOIN order_items i ON i.order_id = o.id GROUP BY c.country ORDER BY total DESC LIMIT 5',
+    ),
+  ],
+  [
+    query(
+      'whoami',
+      'SELECT rolname, rolvaliduntil, rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user',
+    ),
+  ],
+  [query('drop', 'DROP TABLE customers')],
+  [
+    {
+      type: 'text',
+      text: 'The shop sells most in the countries above. Dropping the table was refused by policy, and I did not try again.',
+    },
+  ],
+]
