@@ -29,14 +29,22 @@ interface Called {
   readonly answer: Record<string, unknown>
 }
 
-async function call(client: Client, name: string, args: Record<string, unknown>): Promise<Called> {
-  const result = await client.callTool({ name, arguments: args })
+async function call(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+  _meta: Record<string, unknown> = {},
+): Promise<Called> {
+  const result = await client.callTool({ name, arguments: args, _meta })
   const text = result.content.map((block) => (block.type === 'text' ? block.text : '')).join('\n')
   return { text, isError: result.isError === true, answer: result.structuredContent as Called['answer'] }
 }
 
-const query = (client: Client, args: Record<string, unknown>): Promise<Called> =>
-  call(client, 'query', { target: 'shop', ...args })
+const query = (
+  client: Client,
+  args: Record<string, unknown>,
+  meta?: Record<string, unknown>,
+): Promise<Called> => call(client, 'query', { target: 'shop', ...args }, meta)
 
 describe.each([
   ['2025-11-25', 'legacy'],
@@ -87,6 +95,13 @@ describe.each([
       purpose: 'an end-to-end test',
       principal: { kind: 'agent', id: 'insight-agent', actingFor: { kind: 'user', id: 'ana' } },
     })
+  })
+
+  test("a session says which of the model's tool calls caused it", async () => {
+    const meta = { 'claudecode/toolUseId': `toolu_${mode}` }
+    const { answer } = await query(await connect(mode), { sql: 'SELECT 1' }, meta)
+    const api = await world.access.api('insight-agent', AGENT)
+    expect(await api.sessions.get(String(answer['sessionId']))).toMatchObject({ toolUseId: `toolu_${mode}` })
   })
 
   test('cuts rows off and says so', async () => {

@@ -10,7 +10,9 @@ export const Session = z.object({
   via: z.enum(['postgres', 'mcp', 'api']),
   purpose: z.string().optional(),
   clientName: z.string().optional(),
+  /** The agent framework's own session, and the model's tool call that this one was opened for: as the client said. */
   clientSession: z.string().optional(),
+  toolUseId: z.string().optional(),
   sourceIp: z.string(),
   lease: z.string().optional(),
   /** The temporary role on the target. */

@@ -16,6 +16,7 @@ export function timeline(session: Session, events: readonly SessionEvent[]): str
     ...(session.clientName === undefined
       ? []
       : [`client    ${visible(session.clientName)} from ${session.sourceIp}`]),
+    ...promptLine(session),
     ...(session.handle === undefined ? [] : [`role      ${session.handle} (${session.lease ?? ''})`]),
     `totals    ${plural(session.statements, 'statement')}, ${session.denied} denied, ${plural(session.rows, 'row')}, ${byteCount(session.bytes)}`,
     '',
@@ -23,6 +24,15 @@ export function timeline(session: Session, events: readonly SessionEvent[]): str
   const results = resultsByStatement(events)
   const lines = events.flatMap((event) => eventLines(event, results))
   return `${[...head, ...lines].join('\n')}\n`
+}
+
+/** What ties the session to the prompt that caused it: nobody but the client vouches for it. */
+function promptLine({ clientSession, toolUseId }: Session): string[] {
+  const parts = [
+    ...(toolUseId === undefined ? [] : [`tool call ${visible(toolUseId)}`]),
+    ...(clientSession === undefined ? [] : [`agent session ${visible(clientSession)}`]),
+  ]
+  return parts.length === 0 ? [] : [`caused by ${parts.join(', ')} (reported by the client)`]
 }
 
 type Result = Extract<SessionEvent, { kind: 'result' }>

@@ -50,6 +50,7 @@ export function sessionRow(id: string, principal: Principal, changed: Partial<Se
     purpose: undefined,
     clientName: 'psql',
     clientSession: undefined,
+    toolUseId: undefined,
     sourceIp: '127.0.0.1',
     leaseId: 'lea_1',
     handle: 'sp_0_l_1',

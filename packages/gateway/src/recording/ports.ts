@@ -8,8 +8,8 @@ export interface Journal {
   /** Queues one line of JSON (no newline in it) for this turn's write. Throws RECORDING_FAILED once writing has failed. */
   append(line: string): void
   /**
-   * The same for a line that nothing waits for: it goes with the next write, and within some 20 ms if none comes. Lines
-   * keep their order.
+   * The same for a line that nothing waits for, or for which `written` is called: it goes with the next write, and within
+   * some 20 ms if none comes. Lines keep their order.
    */
   appendSoon(line: string): void
   /** Calls back after this turn's write; with `sync`, after the disk has it. Never before it returns. */
@@ -30,6 +30,8 @@ export interface SessionRow {
   readonly purpose: string | undefined
   readonly clientName: string | undefined
   readonly clientSession: string | undefined
+  /** The model's tool call that the session was opened for (`toolu_…`), as its client reported it. */
+  readonly toolUseId: string | undefined
   readonly sourceIp: string
   readonly leaseId: string | undefined
   /** The temporary role on the target. */

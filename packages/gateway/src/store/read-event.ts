@@ -41,6 +41,7 @@ function eventOf(line: Line): RecordedEvent {
           purpose: session.purpose,
           clientName: session.clientName,
           clientSession: session.clientSession,
+          toolUseId: session.toolUseId,
           sourceIp: session.sourceIp,
           leaseId: session.leaseId,
           handle: session.handle,

@@ -48,6 +48,7 @@ export interface Schema {
     purpose: string | null
     client_name: string | null
     client_session: string | null
+    tool_use_id: string | null
     source_ip: string
     lease_id: string | null
     handle: string | null

@@ -77,6 +77,7 @@ function sessionRow(row: Selectable<Schema['sessions']>): SessionRow {
     purpose: row.purpose ?? undefined,
     clientName: row.client_name ?? undefined,
     clientSession: row.client_session ?? undefined,
+    toolUseId: row.tool_use_id ?? undefined,
     sourceIp: row.source_ip,
     leaseId: row.lease_id ?? undefined,
     handle: row.handle ?? undefined,

@@ -6,7 +6,7 @@ import { packLines } from './packed-lines.ts'
 import { type Digest, linesOf, type StartedSession } from './scan-journal.ts'
 import type { Schema } from './schema.ts'
 
-/** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 13. */
+/** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 14. */
 const ROWS_AT_ONCE = 4_000
 
 /** Writes one digest of `bytes` and how far the journal is read, all or nothing. */
@@ -40,6 +40,7 @@ async function insertStarts(db: Kysely<Schema>, starts: readonly StartedSession[
       purpose: session.purpose === undefined ? null : plain(session.purpose),
       client_name: session.clientName === undefined ? null : plain(session.clientName),
       client_session: session.clientSession === undefined ? null : plain(session.clientSession),
+      tool_use_id: session.toolUseId === undefined ? null : plain(session.toolUseId),
       source_ip: session.sourceIp,
       lease_id: session.leaseId ?? null,
       handle: session.handle ?? null,

@@ -15,6 +15,7 @@ export function sessionAnswer(row: SessionRow): Session {
     ...(row.purpose === undefined ? {} : { purpose: row.purpose }),
     ...(row.clientName === undefined ? {} : { clientName: row.clientName }),
     ...(row.clientSession === undefined ? {} : { clientSession: row.clientSession }),
+    ...(row.toolUseId === undefined ? {} : { toolUseId: row.toolUseId }),
     sourceIp: row.sourceIp,
     ...(row.leaseId === undefined ? {} : { lease: row.leaseId }),
     ...(row.handle === undefined ? {} : { handle: row.handle }),

@@ -50,6 +50,7 @@ const STATEMENTS = [
     purpose text,
     client_name text,
     client_session text,
+    tool_use_id text,
     source_ip text NOT NULL,
     lease_id text,
     handle text,
