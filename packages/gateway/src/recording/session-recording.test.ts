@@ -20,6 +20,7 @@ const START: SessionStart = {
   purpose: undefined,
   clientName: 'psql',
   clientSession: undefined,
+  toolUseId: undefined,
   sourceIp: '127.0.0.1',
   leaseId: undefined,
   handle: undefined,
@@ -96,12 +97,12 @@ test.each<[string, (recording: SessionRecording) => unknown, string]>([
   [
     'a result',
     (r) => r.result(7, 'SELECT 3', 3, 120, 900),
-    '"k":"result","of":7,"tag":"SELECT 3","rows":3,"bytes":120,"us":900}',
+    '"k":"result","of":7,"rows":3,"bytes":120,"us":900,"tag":"SELECT 3"}',
   ],
   [
     'a failure',
     (r) => r.result(7, '', 0, 0, 10, '42P01'),
-    '"k":"result","of":7,"tag":"","rows":0,"bytes":0,"us":10,"sqlstate":"42P01"}',
+    '"k":"result","of":7,"rows":0,"bytes":0,"us":10,"tag":"","sqlstate":"42P01"}',
   ],
   [
     'the lease',

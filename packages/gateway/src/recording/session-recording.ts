@@ -55,13 +55,13 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     this.#mustBeOpen()
     if (text.length > MAX_TEXT) return this.#tooLong(text, verdict)
     const denied = verdict.permitted ? '' : ',"deny":1'
-    return this.#append(`,"k":"statement"${denied},"text":${jsonString(text)},"d":${verdict.json}}`)
+    return this.#appendSoon(`,"k":"statement"${denied},"text":${jsonString(text)},"d":${verdict.json}}`)
   }
 
   /** @throws SallyportError RECORDING_FAILED */
   execute(statement: number, parameters: string): number {
     this.#mustBeOpen()
-    return this.#append(`,"k":"execute","of":${statement},"p":${parameters}}`)
+    return this.#appendSoon(`,"k":"execute","of":${statement},"p":${parameters}}`)
   }
 
   /** A result that comes after the end is of nobody's statement any more and is left out. */
@@ -75,11 +75,9 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   ): void {
     if (this.#sealed) return
     const error = sqlstate === undefined ? '' : `,"sqlstate":${jsonString(sqlstate)}`
-    const number = this.#next
-    this.#next = number + 1
     // Nobody waits for it, and a write of its own would double their number.
-    this.#journal.appendSoon(
-      `${this.#head}${number},"at":${this.#now()},"k":"result","of":${of},"tag":${jsonString(tag)},"rows":${rows},"bytes":${bytes},"us":${microseconds}${error}}`,
+    this.#appendSoon(
+      `,"k":"result","of":${of},"rows":${rows},"bytes":${bytes},"us":${microseconds},"tag":${jsonString(tag)}${error}}`,
     )
   }
 
@@ -139,6 +137,14 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     const number = this.#next
     this.#next = number + 1
     this.#journal.append(`${this.#head}${number},"at":${this.#now()}${rest}`)
+    return number
+  }
+
+  /** For what is followed by `written`, and for what nobody waits for. */
+  #appendSoon(rest: string): number {
+    const number = this.#next
+    this.#next = number + 1
+    this.#journal.appendSoon(`${this.#head}${number},"at":${this.#now()}${rest}`)
     return number
   }
 

@@ -66,13 +66,13 @@ test('a whole session can be read back as it was journalled', async () => {
   const { journal, sessions } = open()
   const session = id(1)
   for (const text of [
-    start(session, { purpose: 'report', clientName: 'psql \u0000' }),
+    start(session, { purpose: 'report', clientName: 'psql \u0000', toolUseId: 'toolu_1' }),
     line(session, 1, 'lease', '"lease":"lea_1","handle":"sp_l_1"'),
     line(session, 2, 'statement', `"text":"select \\"a\\"\\n, '€' \\u0000",${permit}`),
     line(session, 3, 'execute', '"of":2,"p":["1",null]'),
-    line(session, 4, 'result', '"of":3,"tag":"SELECT \\",\\"rows\\":99","rows":3,"bytes":120,"us":88'),
+    line(session, 4, 'result', '"of":3,"rows":3,"bytes":120,"us":88,"tag":"SELECT \\",\\"rows\\":99"'),
     line(session, 5, 'statement', `"deny":1,"text":"drop table a",${deny}`),
-    line(session, 6, 'result', '"of":5,"tag":"","rows":0,"bytes":10,"us":5,"sqlstate":"42501"'),
+    line(session, 6, 'result', '"of":5,"rows":0,"bytes":10,"us":5,"tag":"","sqlstate":"42501"'),
     line(session, 7, 'end', '"reason":"client"'),
   ]) {
     journal.append(text)
@@ -85,6 +85,7 @@ test('a whole session can be read back as it was journalled', async () => {
     purpose: 'report',
     clientName: 'psql \uFFFD',
     clientSession: undefined,
+    toolUseId: 'toolu_1',
     sourceIp: '::1',
     leaseId: 'lea_1',
     handle: 'sp_l_1',

@@ -7,10 +7,13 @@ import { createJournalFile, journalFiles, nextJournalFile } from './journal-file
 const FILE_BYTES = 64 * 1024 * 1024
 /** What may wait for a store that is down. Beyond it nothing more is let through: it could not be recorded. */
 const MAX_BACKLOG_BYTES = 1024 * 1024 * 1024
-/** One turn's lines are written at once past this size, so that a flood within one turn does not pile up in memory. */
-const MAX_QUEUED_CHARS = 4 * 1024 * 1024
+/** Lines wait here for their write; it comes earlier when they get more than this. */
+const QUEUE_BYTES = 64 * 1024
 /** How long a line that nothing waits for may wait for company, in milliseconds. */
 const SOON_MS = 20
+/** Bytes of UTF-8 that one UTF-16 unit can become. */
+const MAX_UTF8 = 3
+const NEWLINE = 0x0a
 
 /** Where in the journal something is: a file's name and a byte offset in it. Names sort in the order of writing. */
 export interface JournalPosition {
@@ -32,9 +35,13 @@ export class FileJournal implements Journal {
   #fd: number
   #file: string
   #offset = 0
-  #queued = ''
-  #waiting: { readonly waiter: JournalWaiter; readonly sync: boolean }[] = []
+  readonly #queue = Buffer.allocUnsafeSlow(QUEUE_BYTES)
+  #queued = 0
+  /** For this turn's write. */
+  #waiting: JournalWaiter[] = []
+  #waitingForDisk: JournalWaiter[] = []
   #syncing = false
+  /** Written, and not yet on the disk. */
   #unsynced: JournalWaiter[] = []
   #scheduled = false
   #timer: NodeJS.Timeout | undefined
@@ -74,12 +81,12 @@ export class FileJournal implements Journal {
   }
 
   append(line: string): void {
-    this.#queue(line)
+    this.#add(line)
     this.#schedule()
   }
 
   appendSoon(line: string): void {
-    this.#queue(line)
+    this.#add(line)
     if (this.#scheduled || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -87,17 +94,22 @@ export class FileJournal implements Journal {
     }, SOON_MS)
   }
 
-  #queue(line: string): void {
+  #add(line: string): void {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#backlog > this.#maxBacklogBytes) {
       throw recordingFailed('the database has been away for so long that the journal is full')
     }
-    this.#queued += `${line}\n`
-    if (this.#queued.length > MAX_QUEUED_CHARS) this.#write()
+    const most = line.length * MAX_UTF8 + 1
+    if (most > QUEUE_BYTES - this.#queued) this.#write()
+    if (most > QUEUE_BYTES) return this.#writeBytes(Buffer.from(`${line}\n`))
+    const end = this.#queued + this.#queue.write(line, this.#queued)
+    this.#queue[end] = NEWLINE
+    this.#queued = end + 1
   }
 
   written(waiter: JournalWaiter, sync: boolean): void {
-    this.#waiting.push({ waiter, sync })
+    if (sync) this.#waitingForDisk.push(waiter)
+    else this.#waiting.push(waiter)
     this.#schedule()
   }
 
@@ -142,20 +154,31 @@ export class FileJournal implements Journal {
 
   #turn(): void {
     this.#scheduled = false
-    if (this.#queued !== '') this.#write()
+    if (this.#queued > 0) this.#write()
+    const failure = this.#failure
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { waiter, sync } of waiting) {
-      if (this.#failure !== undefined) unrecorded(waiter, this.#failure)
-      else if (sync) this.#unsynced.push(waiter)
-      else recorded(waiter)
+    for (const waiter of waiting) {
+      if (failure === undefined) recorded(waiter)
+      else unrecorded(waiter, failure)
+    }
+    if (this.#waitingForDisk.length === 0) return
+    const waitingForDisk = this.#waitingForDisk
+    this.#waitingForDisk = []
+    for (const waiter of waitingForDisk) {
+      if (failure === undefined) this.#unsynced.push(waiter)
+      else unrecorded(waiter, failure)
     }
     this.#sync()
   }
 
   #write(): void {
-    const bytes = Buffer.from(this.#queued)
-    this.#queued = ''
+    const queued = this.#queued
+    this.#queued = 0
+    this.#writeBytes(this.#queue.subarray(0, queued))
+  }
+
+  #writeBytes(bytes: Buffer): void {
     if (this.#failure !== undefined) return
     try {
       // Between files no line is torn, and no sync may be running on the file that is closed.

@@ -41,7 +41,8 @@ const NUMBER = Buffer.from(',"n":')
 const AT = Buffer.from(',"at":')
 const KIND = Buffer.from(',"k":"')
 const DENIED = Buffer.from(',"deny":1')
-const ROWS = Buffer.from('","rows":')
+const OF = Buffer.from(',"of":')
+const ROWS = Buffer.from(',"rows":')
 const BYTES = Buffer.from(',"bytes":')
 const STATEMENT = Buffer.from('statement"')
 const RESULT = Buffer.from('result"')
@@ -52,26 +53,23 @@ const END = Buffer.from('end"')
 /** Ids are shorter; a line in which none ends by here is damaged. */
 const MAX_ID = 64
 
+/** The lines of one session out of what was scanned, joined by newlines. */
+export function linesOf({ ranges }: SessionChange, bytes: Buffer): Buffer {
+  let length = 0
+  for (let i = 0; i < ranges.length; i += 2) length += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0)
+  const lines = Buffer.allocUnsafe(length)
+  let at = 0
+  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(lines, at, ranges[i], ranges[i + 1])
+  // Each range ends with its newline; the last one's belongs to nothing.
+  return lines.subarray(0, -1)
+}
+
 /**
  * Sorts whole journal lines by session and counts. Tens of thousands of lines a second pass here in the process that
  * serves the sessions, so a line's bytes are looked at, not parsed: we write them ourselves, with `s`, `n`, `at` and `k`
- * first. Only `start`, `lease` and `end`, once per session each, are parsed.
- * @param bytes ends with a newline
+ * first, and in results `of`, `rows` and `bytes` next. Only `start`, `lease` and `end`, once per session each, are parsed.
  */
-export function scanJournal(bytes: Buffer): Digest {
-  return new Scan(bytes).digest()
-}
-
-/** The lines of one session out of what was scanned, joined by newlines. */
-export function linesOf(change: SessionChange, bytes: Buffer): Buffer {
-  const { ranges } = change
-  const parts: Buffer[] = []
-  for (let i = 0; i < ranges.length; i += 2) parts.push(bytes.subarray(ranges[i], ranges[i + 1]))
-  // Each part ends with its newline; the last one's belongs to nothing.
-  return Buffer.concat(parts).subarray(0, -1)
-}
-
-class Scan {
+export class JournalScan {
   readonly #bytes: Buffer
   readonly #starts: StartedSession[] = []
   readonly #sessions = new Map<string, SessionChange>()
@@ -85,20 +83,31 @@ class Scan {
   #damaged = 0
   /** The number that `#digits` read last. */
   #number = 0
+  #at = 0
 
+  /** `bytes` ends with a newline. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes
     this.#hasZeros = bytes.includes(0)
   }
 
-  digest(): Digest {
+  /** Scans the lines that begin within the next `length` bytes. @returns whether that was the last of them */
+  advance(length: number): boolean {
     const bytes = this.#bytes
-    for (let from = 0; from < bytes.length; ) {
+    const end = Math.min(this.#at + length, bytes.length)
+    let from = this.#at
+    while (from < end) {
       const newline = bytes.indexOf(NEWLINE, from)
       const to = newline === -1 ? bytes.length : newline
       if (to > from && !this.#line(from, to)) this.#damaged++
       from = to + 1
     }
+    this.#at = from
+    return from >= bytes.length
+  }
+
+  /** What was found so far. */
+  digest(): Digest {
     return { starts: this.#starts, sessions: this.#sessions, audit: this.#audit, damaged: this.#damaged }
   }
 
@@ -142,35 +151,36 @@ class Scan {
     else ranges.push(from, to + 1)
     change.lastN = n
     change.lastAt = at
-    if (rare?.session !== undefined) this.#starts.push(rare.session)
-    if (rare?.lease !== undefined) change.lease = { id: rare.lease, handle: rare.handle ?? '' }
-    if (rare?.reason !== undefined) change.end = { at, reason: rare.reason }
     if (this.#has(STATEMENT, kind)) {
       change.statements++
       if (this.#has(DENIED, kind + STATEMENT.length)) change.denied++
     } else if (this.#has(RESULT, kind)) {
-      // A quote inside the tag before it is escaped, so this can only be the key.
-      const rows = bytes.indexOf(ROWS, kind)
-      if (rows === -1 || rows > to) return true
-      const rowsEnd = this.#digits(rows + ROWS.length)
-      change.rows += this.#number
-      if (this.#has(BYTES, rowsEnd)) {
-        this.#digits(rowsEnd + BYTES.length)
-        change.bytes += this.#number
-      }
+      this.#result(change, kind + RESULT.length)
+    } else if (rare !== undefined) {
+      if (rare.session !== undefined) this.#starts.push(rare.session)
+      if (rare.lease !== undefined) change.lease = { id: rare.lease, handle: rare.handle ?? '' }
+      if (rare.reason !== undefined) change.end = { at, reason: rare.reason }
     }
     return true
+  }
+
+  /** `,"of":<n>,"rows":<rows>,"bytes":<bytes>,…` */
+  #result(change: SessionChange, start: number): void {
+    if (!this.#has(OF, start)) return
+    const ofEnd = this.#digits(start + OF.length)
+    if (!this.#has(ROWS, ofEnd)) return
+    const rowsEnd = this.#digits(ofEnd + ROWS.length)
+    change.rows += this.#number
+    if (!this.#has(BYTES, rowsEnd)) return
+    this.#digits(rowsEnd + BYTES.length)
+    change.bytes += this.#number
   }
 
   #changeOf(idStart: number, idEnd: number, n: number): SessionChange {
     const bytes = this.#bytes
     const length = idEnd - idStart
     const last = this.#last
-    if (
-      last !== undefined &&
-      length === this.#lastIdLength &&
-      bytes.compare(bytes, this.#lastId, this.#lastId + length, idStart, idEnd) === 0
-    ) {
+    if (last !== undefined && length === this.#lastIdLength && this.#same(this.#lastId, idStart, length)) {
       return last
     }
     const id = bytes.toString('latin1', idStart, idEnd)
@@ -194,6 +204,12 @@ class Scan {
     this.#lastId = idStart
     this.#lastIdLength = length
     return change
+  }
+
+  #same(one: number, other: number, length: number): boolean {
+    const bytes = this.#bytes
+    for (let i = 0; i < length; i++) if (bytes[one + i] !== bytes[other + i]) return false
+    return true
   }
 
   #has(expected: Buffer, at: number): boolean {

@@ -1,6 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import { decodeErrorFields, BACKEND } from './messages.ts'
-import { ENTRY, type EntryDetail } from './in-flight.ts'
+import { ENTRY } from './in-flight.ts'
+import type { Named } from './named-statements.ts'
 import type { FrontendState } from './frontend.ts'
 import { readCString } from '../wire/cstring.ts'
 
@@ -30,7 +31,9 @@ export class Backend {
   /** Sent to the client since the last result, and rows and tag of the results of the current simple query. */
   #bytes = 0
   #rows = 0
-  #tag = ''
+  #tag = NO_TAG
+  /** The tag that came last: it mostly comes again. */
+  #lastTag = NO_TAG
   #sqlstate: string | undefined
   #now = 0
 
@@ -89,11 +92,11 @@ export class Backend {
     while (inFlight.kind === ENTRY.copyEnd) inFlight.shift()
     switch (type) {
       case BACKEND.commandComplete:
-        this.#completed(bytes.toString('latin1', at + 5, next - 1))
+        this.#completed(this.#tagAt(bytes, at + 5, next - 1))
         return undefined
       case BACKEND.emptyQueryResponse:
       case BACKEND.portalSuspended:
-        this.#completed('')
+        this.#completed(NO_TAG)
         return undefined
       case BACKEND.parseComplete:
         this.#confirmed(ENTRY.parse)
@@ -129,36 +132,48 @@ export class Backend {
   }
 
   /** CommandComplete, and what stands in its place. The tag's last word is the number of rows, where there is one. */
-  #completed(tag: string): void {
+  #completed(completed: Tag): void {
+    const { text: tag, rows } = completed
     const { inFlight, guard, copy, names } = this.#state
     copy.open = false
     copy.ignoredSyncs = 0
-    const rows = rowsOf(tag)
-    const { detail } = inFlight
+    const { named } = inFlight
     if (inFlight.kind === ENTRY.execute) {
       guard.recorder.result(inFlight.number, tag, rows, this.#bytes, this.#elapsed())
       this.#bytes = 0
-      if (tag !== 'PREPARE' && detail?.named !== undefined) names.discard(detail.named)
+      if (tag !== 'PREPARE' && named !== undefined) names.discard(named)
       inFlight.shift()
     } else {
       if (inFlight.kind !== ENTRY.query) throw broken('it answered a statement that it was not sent')
       this.#rows += rows
-      this.#tag = tag
+      this.#tag = completed
       if (tag.startsWith('COPY ')) inFlight.copyTaken()
     }
-    if (tag === 'PREPARE') this.#confirm(detail)
+    if (tag === 'PREPARE') this.#confirm(named)
     else if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') names.deallocatedAll()
+  }
+
+  #tagAt(bytes: Buffer, start: number, end: number): Tag {
+    const last = this.#lastTag
+    if (last.bytes.length === end - start) {
+      let same = start
+      while (same < end && bytes[same] === last.bytes[same - start]) same++
+      if (same === end) return last
+    }
+    const text = bytes.toString('latin1', start, end)
+    this.#lastTag = { bytes: Buffer.from(text, 'latin1'), text, rows: rowsOf(text) }
+    return this.#lastTag
   }
 
   #confirmed(kind: typeof ENTRY.parse | typeof ENTRY.bind | typeof ENTRY.close): void {
     const { inFlight } = this.#state
     if (inFlight.kind !== kind) throw broken('it confirmed something that it was not sent')
-    this.#confirm(inFlight.detail)
+    this.#confirm(inFlight.named)
     inFlight.shift()
   }
 
-  #confirm(detail: EntryDetail | undefined): void {
-    if (detail?.named !== undefined) this.#state.names.confirm(detail.named)
+  #confirm(named: Named | undefined): void {
+    if (named !== undefined) this.#state.names.confirm(named)
   }
 
   /** ReadyForQuery: Byte1 status, 'I' idle, 'T' in a transaction, 'E' in a failed one. */
@@ -166,12 +181,12 @@ export class Backend {
     const { inFlight, guard, names, copy } = this.#state
     if (inFlight.skipping) this.#dropToSync()
     if (inFlight.kind === ENTRY.query) {
-      const { detail } = inFlight
+      const { named } = inFlight
       // Left over when the PREPARE in it failed or never came to run.
-      if (detail?.named !== undefined) names.discard(detail.named)
+      if (named !== undefined) names.discard(named)
       guard.recorder.result(
         inFlight.number,
-        this.#tag,
+        this.#tag.text,
         this.#rows,
         this.#bytes,
         this.#elapsed(),
@@ -189,7 +204,7 @@ export class Backend {
     }
     this.#bytes = 0
     this.#rows = 0
-    this.#tag = ''
+    this.#tag = NO_TAG
     this.#sqlstate = undefined
     if (status === 0x49) names.transactionEnded()
   }
@@ -200,7 +215,7 @@ export class Backend {
     copy.open = false
     const fields = decodeErrorFields(bytes, at + 5, next)
     const sqlstate = fields.get('C') ?? ''
-    const denied = inFlight.detail?.denied
+    const { denied } = inFlight
     const replacement =
       denied !== undefined && sqlstate === '42601' && fields.get('M')?.includes(denied.marker)
         ? denied.response
@@ -243,6 +258,16 @@ export class Backend {
     return Math.max(0, Math.round((this.#now - this.#state.inFlight.startedAt) * 1000))
   }
 }
+
+/** A command tag: `SELECT 3`. */
+interface Tag {
+  readonly bytes: Buffer
+  readonly text: string
+  /** Its last word, where that is a number. */
+  readonly rows: number
+}
+
+const NO_TAG: Tag = { bytes: Buffer.alloc(0), text: '', rows: 0 }
 
 function rowsOf(tag: string): number {
   const rows = Number(tag.slice(tag.lastIndexOf(' ') + 1))

@@ -1,7 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { Verdict } from '../contract.ts'
 import { errorResponse } from './error-response.ts'
-import type { EntryDetail } from './in-flight.ts'
+import type { Denied } from './in-flight.ts'
 import { encodeError, encodeParse, encodeQuery, FRONTEND } from './messages.ts'
 
 /**
@@ -15,10 +15,10 @@ export function replaceDenied(
   verdict: Verdict,
   decisionId: string,
   nonce: string,
-): { readonly frame: Buffer; readonly detail: EntryDetail } {
+): { readonly frame: Buffer; readonly denied: Denied } {
   const marker = `sallyport_denied_${nonce}_${decisionId.replaceAll(/[^A-Za-z0-9]/g, '_')}`
   const frame = type === FRONTEND.query ? encodeQuery(marker) : encodeParse(marker, marker)
-  return { frame, detail: { denied: { marker, response: denialResponse(verdict, decisionId) } } }
+  return { frame, denied: { marker, response: denialResponse(verdict, decisionId) } }
 }
 
 /** The same for a message that names a statement or portal that there is not, so that what was sent behind it fails too. */
@@ -26,10 +26,10 @@ export function replaceUnknown(
   sqlstate: string,
   message: string,
   nonce: string,
-): { readonly frame: Buffer; readonly detail: EntryDetail } {
+): { readonly frame: Buffer; readonly denied: Denied } {
   const marker = `sallyport_unknown_${nonce}`
   const response = encodeError({ severity: 'ERROR', sqlstate, message })
-  return { frame: encodeParse(marker, marker), detail: { denied: { marker, response } } }
+  return { frame: encodeParse(marker, marker), denied: { marker, response } }
 }
 
 function denialResponse(verdict: Verdict, decisionId: string): Buffer {

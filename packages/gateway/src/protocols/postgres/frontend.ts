@@ -3,10 +3,10 @@ import type { Guard, Verdict } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
 import { bindParametersJson, readBindTarget } from './bind-parameters.ts'
 import { replaceDenied, replaceUnknown } from './denial.ts'
-import { ENTRY, type EntryDetail, type InFlight } from './in-flight.ts'
+import { type Denied, ENTRY, type InFlight } from './in-flight.ts'
 import { FRONTEND } from './messages.ts'
 import { withExecuted } from './executed-reading.ts'
-import { isUsableName, type NamedStatements, type Portal, type Prepared } from './named-statements.ts'
+import { isUsableName, type Named, type NamedStatements, type Portal, type Prepared } from './named-statements.ts'
 import { shapeKey } from './shape-key.ts'
 import type { KnownStatement, StatementCache } from './statement-cache.ts'
 
@@ -208,9 +208,14 @@ export class Frontend {
   }
 
   /** After a Query or Sync the target goes on whatever became of what was sent before. */
-  #endBatch(kind: typeof ENTRY.query | typeof ENTRY.sync, number: number, detail?: EntryDetail): void {
+  #endBatch(
+    kind: typeof ENTRY.query | typeof ENTRY.sync,
+    number: number,
+    named?: Named,
+    denied?: Denied,
+  ): void {
     this.#failed = false
-    this.#state.inFlight.push(kind, number, this.#now, detail)
+    this.#state.inFlight.push(kind, number, this.#now, named, denied)
     this.#state.names.batchEnded()
   }
 
@@ -220,12 +225,12 @@ export class Frontend {
     number: number,
     text: string,
     verdict: Verdict,
-  ): EntryDetail | undefined {
+  ): Named | undefined {
     if (known?.prepares === undefined) return undefined
     const value = { number, text, known: { ...known, prepares: undefined }, verdict }
     const named = { kind: 'statement', name: known.prepares, value } as const
     this.#state.names.propose(named)
-    return { named }
+    return named
   }
 
   /** Parse: String(name) String(query) Int16 Int32[] */
@@ -247,7 +252,7 @@ export class Frontend {
     const value = { number, text: query.text, known, verdict: decided.verdict }
     const named = { kind: 'statement', name: name.text, value } as const
     names.propose(named)
-    inFlight.push(ENTRY.parse, number, this.#now, { named })
+    inFlight.push(ENTRY.parse, number, this.#now, named)
     return 'forward'
   }
 
@@ -271,7 +276,7 @@ export class Frontend {
       : JSON.stringify([`… ${next - at} bytes of parameters`])
     const named = { kind: 'portal', name: target.portal, value: { prepared, parameters } } as const
     names.propose(named)
-    inFlight.push(ENTRY.bind, -1, this.#now, { named })
+    inFlight.push(ENTRY.bind, -1, this.#now, named)
     return 'forward'
   }
 
@@ -292,8 +297,8 @@ export class Frontend {
       return this.#replace(FRONTEND.parse, verdict, again, ENTRY.execute)
     }
     const number = guard.recorder.execute(prepared.number, portal.parameters)
-    const detail = this.#prepares(prepared.known, prepared.number, prepared.text, verdict)
-    inFlight.push(ENTRY.execute, number, this.#now, detail)
+    const named = this.#prepares(prepared.known, prepared.number, prepared.text, verdict)
+    inFlight.push(ENTRY.execute, number, this.#now, named)
     return 'forward'
   }
 
@@ -319,7 +324,7 @@ export class Frontend {
     const kind = bytes[at + 5] === 0x53 ? 'statement' : 'portal'
     const named = { kind, name: name.text, value: undefined } as const
     this.#state.names.propose(named)
-    this.#state.inFlight.push(ENTRY.close, -1, this.#now, { named })
+    this.#state.inFlight.push(ENTRY.close, -1, this.#now, named)
     return 'forward'
   }
 
@@ -392,10 +397,10 @@ export class Frontend {
 
   #replace(type: number, verdict: Verdict, number: number, kind: Replaced): Buffer {
     const { sessionId, nonce, inFlight } = this.#state
-    const { frame, detail } = replaceDenied(type, verdict, `${sessionId}.${number}`, nonce)
-    if (kind === ENTRY.query) this.#endBatch(kind, number, detail)
+    const { frame, denied } = replaceDenied(type, verdict, `${sessionId}.${number}`, nonce)
+    if (kind === ENTRY.query) this.#endBatch(kind, number, undefined, denied)
     else {
-      inFlight.push(kind, number, this.#now, detail)
+      inFlight.push(kind, number, this.#now, undefined, denied)
       this.#failed = true
     }
     return frame
@@ -404,8 +409,8 @@ export class Frontend {
   /** As PostgreSQL would say it: drivers prepare again on 26000. Nothing was asked of policy, and nothing is recorded. */
   #unknown(sqlstate: string, message: string, kind: typeof ENTRY.bind | typeof ENTRY.execute): Buffer {
     const { nonce, inFlight } = this.#state
-    const { frame, detail } = replaceUnknown(sqlstate, message, nonce)
-    inFlight.push(kind, -1, this.#now, detail)
+    const { frame, denied } = replaceUnknown(sqlstate, message, nonce)
+    inFlight.push(kind, -1, this.#now, undefined, denied)
     this.#failed = true
     return frame
   }

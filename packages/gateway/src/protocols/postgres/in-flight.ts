@@ -10,12 +10,10 @@ export type EntryKind = (typeof ENTRY)[keyof typeof ENTRY]
  */
 export const MAX_IN_FLIGHT = 16_384
 
-/** What belongs to an entry beyond its number: only few have it. */
-export interface EntryDetail {
-  /** Sent in place of this one because it was denied; the target's complaint about it is replaced by `response`. */
-  readonly denied?: { readonly marker: string; readonly response: Buffer }
-  /** The name that this entry makes or drops when it succeeds. */
-  readonly named?: Named
+/** Sent in place of a denied message; the target's complaint about it, told by `marker`, is replaced by `response`. */
+export interface Denied {
+  readonly marker: string
+  readonly response: Buffer
 }
 
 /** A queue in parallel arrays: an entry is pushed and popped for every message, so none may cost an object. */
@@ -23,7 +21,8 @@ export class InFlight {
   #kinds = new Uint8Array(64)
   #numbers = new Float64Array(64)
   #starts = new Float64Array(64)
-  #details: (EntryDetail | undefined)[] = Array.from({ length: 64 })
+  #names: (Named | undefined)[] = Array.from({ length: 64 })
+  #denials: (Denied | undefined)[] = Array.from({ length: 64 })
   #head = 0
   #size = 0
   /** After an error in the extended protocol the target answers nothing up to the next Sync, which may not be sent yet. */
@@ -37,14 +36,18 @@ export class InFlight {
     return this.#size >= MAX_IN_FLIGHT
   }
 
-  /** `number`: of the recorded statement or execution, -1 for none. `startedAt`: of `performance.now()`. */
-  push(kind: EntryKind, number: number, startedAt: number, detail?: EntryDetail): void {
+  /**
+   * `number`: of the recorded statement or execution, -1 for none. `startedAt`: of `performance.now()`. `named`: the name
+   * that this entry makes or drops when it succeeds.
+   */
+  push(kind: EntryKind, number: number, startedAt: number, named?: Named, denied?: Denied): void {
     if (this.#size === this.#kinds.length) this.#grow()
     const at = (this.#head + this.#size) & (this.#kinds.length - 1)
     this.#kinds[at] = kind
     this.#numbers[at] = number
     this.#starts[at] = startedAt
-    this.#details[at] = detail
+    this.#names[at] = named
+    this.#denials[at] = denied
     this.#size++
   }
 
@@ -61,12 +64,17 @@ export class InFlight {
     return this.#starts[this.#head] ?? 0
   }
 
-  get detail(): EntryDetail | undefined {
-    return this.#details[this.#head]
+  get named(): Named | undefined {
+    return this.#names[this.#head]
+  }
+
+  get denied(): Denied | undefined {
+    return this.#denials[this.#head]
   }
 
   shift(): void {
-    this.#details[this.#head] = undefined
+    this.#names[this.#head] = undefined
+    this.#denials[this.#head] = undefined
     this.#head = (this.#head + 1) & (this.#kinds.length - 1)
     this.#size--
   }
@@ -74,8 +82,7 @@ export class InFlight {
   /** Forgets what the target skips: all up to the next Sync, if that was sent. `forget` is given the names in it. */
   dropToSync(forget: (named: Named) => void): void {
     while (this.kind !== undefined && this.kind !== ENTRY.sync) {
-      const named = this.detail?.named
-      if (named !== undefined) forget(named)
+      if (this.named !== undefined) forget(this.named)
       this.shift()
     }
     this.skipping = this.kind === undefined
@@ -107,12 +114,13 @@ export class InFlight {
   }
 
   #dropSecond(): void {
-    const { kind, number, startedAt, detail } = this
+    const { kind, number, startedAt, named, denied } = this
     this.shift()
     this.#kinds[this.#head] = kind ?? ENTRY.query
     this.#numbers[this.#head] = number
     this.#starts[this.#head] = startedAt
-    this.#details[this.#head] = detail
+    this.#names[this.#head] = named
+    this.#denials[this.#head] = denied
   }
 
   #grow(): void {
@@ -120,18 +128,21 @@ export class InFlight {
     const kinds = new Uint8Array(size * 2)
     const numbers = new Float64Array(size * 2)
     const starts = new Float64Array(size * 2)
-    const details: (EntryDetail | undefined)[] = Array.from({ length: size * 2 })
+    const names: (Named | undefined)[] = Array.from({ length: size * 2 })
+    const denials: (Denied | undefined)[] = Array.from({ length: size * 2 })
     for (let i = 0; i < this.#size; i++) {
       const at = (this.#head + i) & (size - 1)
       kinds[i] = this.#kinds[at] ?? 0
       numbers[i] = this.#numbers[at] ?? -1
       starts[i] = this.#starts[at] ?? 0
-      details[i] = this.#details[at]
+      names[i] = this.#names[at]
+      denials[i] = this.#denials[at]
     }
     this.#kinds = kinds
     this.#numbers = numbers
     this.#starts = starts
-    this.#details = details
+    this.#names = names
+    this.#denials = denials
     this.#head = 0
   }
 }

@@ -30,6 +30,7 @@ const MAX_NAME_BYTES = 63
 
 /** Whether a name from the wire is the same name here as on the target: short enough, and valid UTF-8. */
 export function isUsableName(name: string): boolean {
+  if (name === '') return true
   return Buffer.byteLength(name) <= MAX_NAME_BYTES && !name.includes('\uFFFD')
 }
 
@@ -91,16 +92,25 @@ export class NamedStatements {
   }
 }
 
+/** What is known of one name. */
+interface Slot<T> {
+  /** As the target has it; undefined: it has none. */
+  confirmed: T | undefined
+  /** The latest change that was sent; undefined: that it be closed. Means nothing where `batch` is -1. */
+  proposed: T | undefined
+  /** In which batch that was; -1 while there is no change under way. */
+  batch: number
+}
+
+/** A slot is kept and filled again: the unnamed statement and portal change with every query of most drivers. */
 class Names<T extends object> {
-  readonly #confirmed = new Map<string, T>()
-  /** The latest proposal of each name; undefined as a value: to be closed. */
-  readonly #proposed = new Map<string, { readonly value: T | undefined; readonly batch: number }>()
+  readonly #slots = new Map<string, Slot<T>>()
   #batch = 0
 
   get(name: string): T | 'unsettled' | undefined {
-    const proposal = this.#proposed.get(name)
-    if (proposal === undefined) return this.#confirmed.get(name)
-    return proposal.batch === this.#batch ? proposal.value : 'unsettled'
+    const slot = this.#slots.get(name)
+    if (slot === undefined || slot.batch === -1) return slot?.confirmed
+    return slot.batch === this.#batch ? slot.proposed : 'unsettled'
   }
 
   batchEnded(): void {
@@ -108,30 +118,49 @@ class Names<T extends object> {
   }
 
   propose(name: string, value: T | undefined): void {
-    if (this.#confirmed.size + this.#proposed.size >= MAX_NAMES) {
+    const slot = this.#slots.get(name)
+    if (slot !== undefined) {
+      slot.proposed = value
+      slot.batch = this.#batch
+      return
+    }
+    if (this.#slots.size >= MAX_NAMES) {
       throw new SallyportError(
         'LIMIT_REACHED',
         `this session has ${MAX_NAMES} prepared statements or portals`,
-        {
-          hint: 'close those that are no longer used',
-        },
+        { hint: 'close those that are no longer used' },
       )
     }
-    this.#proposed.set(name, { value, batch: this.#batch })
+    this.#slots.set(name, { confirmed: undefined, proposed: value, batch: this.#batch })
   }
 
   confirm(name: string, value: T | undefined): void {
-    if (value === undefined) this.#confirmed.delete(name)
-    else this.#confirmed.set(name, value)
-    this.discard(name, value)
+    const slot = this.#slots.get(name)
+    if (slot !== undefined) {
+      slot.confirmed = value
+      this.discard(name, value)
+    } else if (value !== undefined) {
+      this.#slots.set(name, { confirmed: value, proposed: undefined, batch: -1 })
+    }
   }
 
   discard(name: string, value: T | undefined): void {
-    const proposal = this.#proposed.get(name)
-    if (proposal !== undefined && proposal.value === value) this.#proposed.delete(name)
+    const slot = this.#slots.get(name)
+    if (slot === undefined || slot.batch === -1 || slot.proposed !== value) return
+    slot.proposed = undefined
+    slot.batch = -1
+    this.#tidy(name, slot)
   }
 
+  /** The target has closed all that it had confirmed. */
   clear(): void {
-    if (this.#confirmed.size > 0) this.#confirmed.clear()
+    for (const [name, slot] of this.#slots) {
+      slot.confirmed = undefined
+      this.#tidy(name, slot)
+    }
+  }
+
+  #tidy(name: string, slot: Slot<T>): void {
+    if (name !== '' && slot.confirmed === undefined && slot.batch === -1) this.#slots.delete(name)
   }
 }

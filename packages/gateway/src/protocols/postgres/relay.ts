@@ -50,10 +50,10 @@ class Relay {
   readonly #release: () => void
   readonly #resolve: (who: 'client' | 'target') => void
   readonly #reject: (error: SallyportError) => void
-  /** Batches for the target that wait for the recording, oldest first. The last one may still grow. */
-  readonly #batches: Buffer[][] = []
-  /** The batch that this chunk's bytes go into. */
+  /** What this chunk has for the target. */
   #batch: Buffer[] = []
+  /** Batches that wait for the recording. */
+  #unrecorded = 0
   readonly #holds = new Set<Hold>()
   #leaving = false
   #over = false
@@ -94,7 +94,7 @@ class Relay {
       readSize: CLIENT_READ,
       maxCarry: 2 * MAX_STATEMENT,
       consume: (bytes, start, end) => this.#fromClient(bytes, start, end),
-      inUse: () => this.#batches.length > 0 || this.#target.stream.writableLength > 0,
+      inUse: () => this.#unrecorded > 0 || this.#target.stream.writableLength > 0,
       onEnd: (error) => this.#clientEnded(error),
     })
     this.#target = upstream.readChunks({
@@ -117,34 +117,30 @@ class Relay {
   #fromClient(bytes: Buffer, start: number, end: number): number {
     if (this.#over) return end
     const consumed = this.#frontend.consume(bytes, start, end)
-    if (this.#batch.length > 0) {
-      this.#batches.push(this.#batch)
+    const batch = this.#batch
+    if (batch.length > 0) {
       this.#batch = []
-      this.#guard.recorder.written(this)
+      this.#unrecorded++
+      this.#guard.recorder.written({
+        recorded: () => this.#toTarget(batch),
+        unrecorded: (error) => this.#fail(error),
+      })
     }
     return consumed
   }
 
-  /** The oldest batch's events are written: it may go out. */
-  recorded(): void {
-    const batch = this.#batches.shift()
-    if (batch === undefined || this.#over) return
+  /** The events of this batch are written: it may go out. The recording keeps the order. */
+  #toTarget(batch: readonly Buffer[]): void {
+    this.#unrecorded--
     const { stream } = this.#target
-    if (!stream.writable) return
-    if (batch.length === 1 && batch[0] !== undefined) stream.write(batch[0])
-    else {
-      stream.cork()
-      for (const bytes of batch) stream.write(bytes)
-      stream.uncork()
-    }
+    if (this.#over || !stream.writable) return
+    if (batch.length > 1) stream.cork()
+    for (const bytes of batch) stream.write(bytes)
+    if (batch.length > 1) stream.uncork()
     if (stream.writableNeedDrain && !this.#holds.has('draining')) {
       this.#hold('draining')
       stream.once('drain', () => this.#letGo('draining'))
     }
-  }
-
-  unrecorded(error: SallyportError): void {
-    this.#fail(error)
   }
 
   #toClient(bytes: Buffer, start: number, end: number): void {
