@@ -81,6 +81,11 @@ export class HeldLease {
     this.#ready = await this.#open(signal)
   }
 
+  /** Whether there is a credential on the target. */
+  get exists(): boolean {
+    return this.#credential !== undefined
+  }
+
   /** Connected ahead of demand, and still so. */
   get alive(): boolean {
     return this.#ready?.alive === true

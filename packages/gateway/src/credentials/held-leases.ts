@@ -5,13 +5,15 @@ import type { Principal, Target } from '../access/model.ts'
 import type { CredentialIssuer } from '../protocols/contract.ts'
 import { type Connect, HeldLease, type Made } from './held-lease.ts'
 import { newLeaseId } from './lease-id.ts'
-import type { LeaseAudit, LeaseLog, LeaseStore } from './ports.ts'
+import type { LeaseAudit, LeaseLog, LeaseMetrics, LeaseStore } from './ports.ts'
 import { revokeLease } from './revoke-lease.ts'
 
 /** A session's end does not wait longer than this for its revocation, which goes on by itself. */
 const RELEASE_MS = 5_000
 /** Longer than any statement of an issuer may take; after it, the sweeper tries again. */
 const REVOKE_MS = 15_000
+/** A stop does not wait longer for what the next start can do as well. */
+const TIDY_MS = 2_000
 
 export interface LeasesOptions {
   /** This installation's id, 8 hex characters; part of every name on a target. */
@@ -19,9 +21,15 @@ export interface LeasesOptions {
   readonly store: LeaseStore
   /** By the target's name; undefined when it is not configured (any more). */
   readonly issuers: (target: string) => CredentialIssuer | undefined
+  /**
+   * Where a target was when a lease was made on it, if it is elsewhere now or not configured any more; undefined if it is
+   * where it was. To be disposed of.
+   */
+  readonly formerIssuer: (target: Target) => CredentialIssuer | undefined
   readonly connect: Connect
   readonly audit: LeaseAudit
   readonly log: LeaseLog
+  readonly metrics: LeaseMetrics
   /** Epoch milliseconds. */
   readonly now: () => number
 }
@@ -30,6 +38,8 @@ export interface LeasesOptions {
 export class HeldLeases {
   readonly #options: LeasesOptions
   readonly #held = new Map<string, HeldLease>()
+  /** Targets on which leases were made. */
+  readonly #targets = new Set<string>()
   #stopped = false
 
   constructor(options: LeasesOptions) {
@@ -38,6 +48,11 @@ export class HeldLeases {
 
   get(id: string): HeldLease | undefined {
     return this.#held.get(id)
+  }
+
+  /** How many have a credential on their target. */
+  get active(): number {
+    return [...this.#held.values()].filter((lease) => lease.exists).length
   }
 
   /**
@@ -50,7 +65,7 @@ export class HeldLeases {
     signal: AbortSignal,
     forSession?: { sessionId: string; principal: Principal; deadline: Date | undefined },
   ): Promise<HeldLease> {
-    const { owner, store, now, connect } = this.#options
+    const { owner, store, now, connect, metrics } = this.#options
     if (this.#stopped) throw new SallyportError('LEASE_FAILED', 'the gateway is stopping')
     const issuer = this.issuer(target.name)
     const latest = now() + target.credentials.ttlSeconds * 1000
@@ -63,7 +78,11 @@ export class HeldLeases {
     const planned = this.#plan(lease)
     const making = planned.then(async () => {
       lease.signal.throwIfAborted()
-      return await issuer.issue(plan, signal)
+      const began = performance.now()
+      const credential = await issuer.issue(plan, signal)
+      metrics.issued((performance.now() - began) / 1000)
+      this.#targets.add(target.name)
+      return credential
     })
     lease.making = outcome(planned, making)
     try {
@@ -121,11 +140,13 @@ export class HeldLeases {
       // What is revoked before it is made would be made afterwards, and nobody would revoke it again.
       if ((await lease.making) === 'not planned') return undefined
       await lease.hangUp()
-      const { id, handle, sessionId, principal } = lease
+      const { id, handle, sessionId, principal, target } = lease
+      // At the new place nobody knows the role, and it would pass for revoked.
+      await using former = this.#options.formerIssuer(target)
       return await revokeLease(
         this.#options,
-        this.issuer(lease.target.name),
-        { id, handle, sessionId, principal, target: lease.target.name },
+        former ?? this.issuer(target.name),
+        { id, handle, sessionId, principal, target: target.name },
         AbortSignal.timeout(REVOKE_MS),
       )
     } catch (error) {
@@ -142,12 +163,25 @@ export class HeldLeases {
     return issuer
   }
 
-  /** Makes no more, and ends all there are. */
+  /** Makes no more, ends all there are, and then removes the roles that held their grants. */
   async stop(): Promise<void> {
     this.#stopped = true
     const stopping = new SallyportError('SESSION_ENDED', 'the gateway is stopping')
     for (const lease of this.#held.values()) lease.end(stopping)
     await Promise.all([...this.#held.values()].map((lease) => this.release(lease)))
+    await Promise.all([...this.#targets].map((target) => this.#tidy(target)))
+  }
+
+  /** Never rejects: what is left has no members and no log-in, and the next start looks for it. */
+  async #tidy(target: string): Promise<void> {
+    const { owner, issuers, log } = this.#options
+    const signal = AbortSignal.timeout(TIDY_MS)
+    try {
+      const tidied = issuers(target)?.tidy(owner, new Set(), signal)
+      if (tidied !== undefined) await inTime(tidied, signal)
+    } catch (error) {
+      log.warn({ target, error: String(error) }, 'roles that nobody uses are left for the next start')
+    }
   }
 }
 

@@ -55,9 +55,11 @@ export async function openLeaseWorld(
     owner: opened.installationId,
     store: new StoredLeases(opened),
     issuers: (name) => (name === target.name ? (world.reachable ? issuer : nobody) : undefined),
+    formerIssuer: () => undefined,
     connect: connectUpstream,
     audit: (event) => void events.push(event),
     log: quiet,
+    metrics: { issued: () => undefined, revoked: () => undefined, revokeFailed: () => undefined },
     now: () => Date.now() + clock.offset,
   })
   const leases = new Leases(options)

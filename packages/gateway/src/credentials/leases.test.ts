@@ -208,6 +208,15 @@ test('64 sessions at once get 64 leases, and leave none', async () => {
   expect(await world.store.open()).toEqual([])
 })
 
+test('a clean stop leaves no role at all', async () => {
+  {
+    await using world = await openLeaseWorld(server.storeUrl, prewarmed(1))
+    await warmed(world, 1)
+    expect((await server.roles()).map((role) => role.includes('_c_'))).toContain(true)
+  }
+  expect(await server.roles()).toEqual([])
+})
+
 async function warmed(world: LeaseWorld, count: number): Promise<void> {
   await using _first = await issue(world, 'ses_first')
   await until(async () => {

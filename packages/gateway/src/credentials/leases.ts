@@ -92,6 +92,11 @@ export class Leases implements AsyncDisposable {
     return this.#held.get(id) !== undefined
   }
 
+  /** Credentials on targets that sessions use, or that are ready for one. */
+  get active(): number {
+    return this.#held.active
+  }
+
   /** To be called when policies or a target's catalog have changed: what was made ahead may be too much. */
   discardWarm(): void {
     this.#warm.discard()

@@ -56,6 +56,14 @@ export interface LeaseEvent {
 /** Throws RECORDING_FAILED when the event cannot be kept. */
 export type LeaseAudit = (event: LeaseEvent) => void
 
+/** What leases have counted. */
+export interface LeaseMetrics {
+  issued(seconds: number): void
+  revoked(seconds: number): void
+  /** Tried in vain; it will be tried again. */
+  revokeFailed(): void
+}
+
 /** Where leases say what they do. A pino logger is one. */
 export interface LeaseLog {
   info(fields: object, message: string): void

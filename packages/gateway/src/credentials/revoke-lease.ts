@@ -1,11 +1,12 @@
 import { SallyportError } from '../access/errors.ts'
 import type { CredentialIssuer } from '../protocols/contract.ts'
-import type { LeaseAudit, LeaseLog, LeaseStore } from './ports.ts'
+import type { LeaseAudit, LeaseLog, LeaseMetrics, LeaseStore } from './ports.ts'
 
 export interface Revocation {
   readonly store: LeaseStore
   readonly audit: LeaseAudit
   readonly log: LeaseLog
+  readonly metrics: LeaseMetrics
 }
 
 /** What a revocation has to know of a lease, whoever began it. */
@@ -24,7 +25,7 @@ export interface RevocableLease {
  * @returns why it failed, for whoever asked; the row knows too
  */
 export async function revokeLease(
-  { store, audit, log }: Revocation,
+  { store, audit, log, metrics }: Revocation,
   issuer: CredentialIssuer,
   lease: RevocableLease,
   signal: AbortSignal,
@@ -47,9 +48,12 @@ export async function revokeLease(
     }
   }
   await noted('the store does not know', () => store.revoking(lease.id))
+  const began = performance.now()
   try {
     await issuer.revoke(lease.handle, signal)
+    metrics.revoked((performance.now() - began) / 1000)
   } catch (thrown) {
+    metrics.revokeFailed()
     const error = SallyportError.from(thrown)
     log.error(
       { ...fields, code: error.code, error: error.message },

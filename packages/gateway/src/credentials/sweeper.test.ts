@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Secret } from '../access/secret.ts'
 import { type IssuerTarget, startIssuerTarget } from '../protocols/postgres/issuer-target.fixture.ts'
 import { STEPS } from './crash.fixture.ts'
@@ -65,6 +65,16 @@ test('a role that no row knows is removed, and said so', async () => {
   expect(world.events).toEqual([{ type: 'lease.stray', target: 'shop', detail: { role: plan.handle } }])
 })
 
+test('a role that a crash left in the making, and that came true after the first round, is removed soon', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await world.sweeper.start()
+  const started = performance.now()
+  const plan = world.issuer.plan(world.owner, 'lea_late', READ, new Date(Date.now() + 60_000))
+  await world.issuer.issue(plan, signal)
+  await vi.waitFor(async () => expect(await server.roles()).toEqual([]), { timeout: 30_000, interval: 50 })
+  expect(performance.now() - started).toBeLessThan(10_000)
+})
+
 test("another installation's role is left alone until it has been expired for a while", async () => {
   await using world = await openLeaseWorld(server.storeUrl, server.target)
   const make = (id: string, agoMs: number) =>
@@ -87,7 +97,7 @@ test('live leases are left alone until they are too old', async () => {
     sessionId: 'ses_1',
     signal,
   })
-  expect(await world.sweeper.sweep()).toEqual({ revoked: 0, failed: 0, strays: 0, tidied: 0 })
+  expect(await world.sweeper.sweep()).toEqual({ revoked: 0, failed: 0, left: 0, strays: 0, tidied: 0 })
   expect(lease.signal.aborted).toBe(false)
   world.clock.offset = 901_000
   expect(await world.sweeper.sweep()).toMatchObject({ revoked: 1 })
@@ -105,8 +115,8 @@ test('what a target that is down cannot forget is tried again until it is back',
   })
   world.reachable = false
   await lease[Symbol.asyncDispose]()
-  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 0, failed: 1 })
-  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 0, failed: 0 })
+  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 0, failed: 1, left: 1 })
+  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 0, failed: 0, left: 1 })
   expect(await world.store.get(lease.id)).toMatchObject({
     state: 'revoking',
     attempts: 2,
@@ -115,7 +125,7 @@ test('what a target that is down cannot forget is tried again until it is back',
   expect(world.events.filter((event) => event.type === 'lease.revoke-failed').length).toBe(2)
   world.reachable = true
   world.clock.offset = 31_000
-  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 1, failed: 0 })
+  expect(await world.sweeper.sweep()).toMatchObject({ revoked: 1, failed: 0, left: 0 })
   expect(await world.store.get(lease.id)).toMatchObject({ state: 'revoked' })
 })
 
@@ -128,7 +138,7 @@ test('a lease whose target is no longer configured is not forgotten', async () =
     capability: READ,
     expiresAt: new Date(),
   })
-  expect(await world.sweeper.sweep()).toMatchObject({ failed: 1 })
+  expect(await world.sweeper.sweep()).toMatchObject({ failed: 1, left: 1 })
   expect((await world.store.get('lea_orphan'))?.state).toBe('planned')
   await world.store.revoked('lea_orphan')
 })

@@ -7,6 +7,11 @@ import { Retries } from './retries.ts'
 
 const EVERY_MS = 15_000
 /**
+ * A CREATE ROLE that a crash has left running on its target may come true after the first round, but no later than the
+ * issuer's statement timeout, 5 s, allows.
+ */
+const SECOND_MS = 6_000
+/**
  * Per target: quick enough for thousands of rows after a crash, and most of the issuer's connections stay
  * free.
  */
@@ -31,6 +36,8 @@ export interface SweeperOptions extends Revocation {
 export interface Swept {
   readonly revoked: number
   readonly failed: number
+  /** Leases whose credential should be gone, and may still be there. */
+  readonly left: number
   readonly strays: number
   readonly tidied: number
 }
@@ -48,6 +55,7 @@ export class Sweeper implements AsyncDisposable {
   readonly #strays: Strays
   #timer: NodeJS.Timeout | undefined
   #running: Promise<Swept> | undefined
+  #left = 0
   #stopped = false
 
   constructor(options: SweeperOptions) {
@@ -57,9 +65,17 @@ export class Sweeper implements AsyncDisposable {
     this.#strays = new Strays(options, this.#retries)
   }
 
-  /** Sweeps at once and then every 15 s. Resolves after the first round; sessions need not wait for it. */
+  /** Sweeps at once, soon again, and then every 15 s. Resolves after the first round; sessions need not wait for it. */
   async start(): Promise<void> {
-    await this.#round()
+    const { now } = this.#options
+    const second = now() + SECOND_MS
+    await this.sweep()
+    this.#roundAfter(Math.max(0, second - now()))
+  }
+
+  /** Leases whose credential should be gone and may still be there, as of the last round. */
+  get left(): number {
+    return this.#left
   }
 
   /** One round; joins the one that is running. Never rejects. */
@@ -76,10 +92,9 @@ export class Sweeper implements AsyncDisposable {
     await this.#running
   }
 
-  async #round(): Promise<void> {
-    await this.sweep()
+  #roundAfter(delay: number): void {
     if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#round(), EVERY_MS)
+    this.#timer = setTimeout(() => void this.sweep().then(() => this.#roundAfter(EVERY_MS)), delay)
     this.#timer.unref()
   }
 
@@ -90,7 +105,7 @@ export class Sweeper implements AsyncDisposable {
       rows = await store.open()
     } catch (error) {
       log.error({ error: String(error) }, 'leases cannot be swept: the store does not answer')
-      return { revoked: 0, failed: 0, strays: 0, tidied: 0 }
+      return { revoked: 0, failed: 0, left: this.#left, strays: 0, tidied: 0 }
     }
     const names = new Set([...targets(), ...rows.map((row) => row.target)])
     const done = await Promise.all(
@@ -102,21 +117,29 @@ export class Sweeper implements AsyncDisposable {
       ),
     )
     const sum = (key: keyof Swept): number => done.reduce((total, one) => total + one[key], 0)
-    return { revoked: sum('revoked'), failed: sum('failed'), strays: sum('strays'), tidied: sum('tidied') }
+    this.#left = sum('left')
+    return {
+      revoked: sum('revoked'),
+      failed: sum('failed'),
+      left: this.#left,
+      strays: sum('strays'),
+      tidied: sum('tidied'),
+    }
   }
 
   async #sweepTarget(target: string, rows: readonly LeaseRow[]): Promise<Swept> {
     const { log } = this.#options
-    const result = { revoked: 0, failed: 0, strays: 0, tidied: 0 }
+    const over = rows.filter((row) => this.#isOver(row))
+    const result = { revoked: 0, failed: 0, left: over.length, strays: 0, tidied: 0 }
     const issuer = this.#options.issuers(target)
     if (issuer === undefined) {
-      const left = rows.filter(({ id }) => !this.#options.live.holds(id)).length
-      if (left > 0)
-        log.error({ target, leases: left }, 'leases cannot be revoked: their target is not configured')
-      return { ...result, failed: left }
+      if (over.length > 0)
+        log.error({ target, leases: over.length }, 'leases cannot be revoked: their target is not configured')
+      return { ...result, failed: over.length }
     }
-    const due = rows.filter((row) => this.#isDue(row))
+    const due = over.filter((row) => this.#retries.isDue(row.id))
     const reachable = await this.#revokeAll(issuer, due, result)
+    result.left -= result.revoked
     if (!reachable) {
       log.error({ target, leases: due.length }, 'leases cannot be revoked: their target cannot be reached')
       return result
@@ -137,9 +160,8 @@ export class Sweeper implements AsyncDisposable {
     return result
   }
 
-  #isDue(row: LeaseRow): boolean {
-    const overdue = row.expiresAt.getTime() <= this.#options.now()
-    return this.#retries.isDue(row.id) && (overdue || !this.#options.live.holds(row.id))
+  #isOver(row: LeaseRow): boolean {
+    return row.expiresAt.getTime() <= this.#options.now() || !this.#options.live.holds(row.id)
   }
 
   /** @returns false once the target has turned out to be down: the rest would only wait for the same */

@@ -34,6 +34,13 @@ export class TargetIssuers implements AsyncDisposable {
   }
 }
 
+/** Whether what was made on the one is to be looked for on the other. */
+export function isSamePlace(one: Target, other: Target): boolean {
+  const place = ({ protocol, address, database }: Target): string =>
+    JSON.stringify([protocol, address.host, address.port, database])
+  return place(one) === place(other)
+}
+
 /** Everything that an issuer is made from. The password is compared by value, and kept nowhere else. */
 function definitionOf(target: Target): string {
   return JSON.stringify([target, target.credentials.password.reveal()])

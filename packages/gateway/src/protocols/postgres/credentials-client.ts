@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
-import { Client, type ClientConfig } from 'pg'
+import { Client } from 'pg'
 import { SallyportError } from '../../access/errors.ts'
 
 /**
@@ -8,29 +8,21 @@ import { SallyportError } from '../../access/errors.ts'
  * only after the server's own half of SCRAM. `pg` itself answers whatever the server asks for, and takes a mere
  * "you are in": whoever stands between us and the target could have the issuer account's password for the
  * asking, or be told the verifiers of temporary credentials, with which it could pose as the target to sessions.
+ *
+ * A certificate does not change that: whoever may apply resources names the server as well as the secret, and could
+ * name one of theirs.
  */
 export class ScramOnlyClient extends Client {
-  readonly #mayReveal: boolean
   #proved = false
 
-  /**
-   * @param mayReveal the server is proved by its certificate, so that a password may be sent to it as it is
-   */
-  constructor(config: ClientConfig, mayReveal: boolean) {
-    super(config)
-    this.#mayReveal = mayReveal
-  }
-
   /** `pg` calls this when the server sends AuthenticationCleartextPassword. */
-  protected _handleAuthCleartextPassword(message: unknown): void {
-    if (this.#mayReveal) inherited(this, '_handleAuthCleartextPassword', message)
-    else refuse(this, "asks for the issuer's password as it is")
+  protected _handleAuthCleartextPassword(): void {
+    refuse(this, "asks for the issuer's password as it is")
   }
 
   /** `pg` calls this when the server sends AuthenticationMD5Password. */
-  protected _handleAuthMD5Password(message: unknown): void {
-    if (this.#mayReveal) inherited(this, '_handleAuthMD5Password', message)
-    else refuse(this, "asks for the issuer's password as an MD5 hash")
+  protected _handleAuthMD5Password(): void {
+    refuse(this, "asks for the issuer's password as an MD5 hash")
   }
 
   /** `pg` calls this when the server sends AuthenticationSASLFinal, and ends the connection if it is no proof. */
@@ -42,7 +34,7 @@ export class ScramOnlyClient extends Client {
 
   /** `pg` calls this when the server is ready, also for the first time. */
   protected _handleReadyForQuery(message: unknown): void {
-    if (this.#mayReveal || this.#proved) inherited(this, '_handleReadyForQuery', message)
+    if (this.#proved) inherited(this, '_handleReadyForQuery', message)
     else refuse(this, "lets the issuer's account in without a proof on either side")
   }
 
@@ -65,7 +57,9 @@ function inherited(client: Client, name: string, message: unknown): void {
 
 function refuse(client: Client, what: string): void {
   const error = new SallyportError('TARGET_ISSUER_FAILED', `the target ${what}`, {
-    hint: 'use scram-sha-256 in its pg_hba.conf, or tls: verify-full',
+    hint:
+      'it is only ever proved by SCRAM: use scram-sha-256 for the account in pg_hba.conf, and if the password is kept ' +
+      "as an MD5 hash, set it again under password_encryption = 'scram-sha-256'",
   })
   // An error of the connection under the client is what makes `connect()` reject.
   const connection: unknown = Reflect.get(client, 'connection')

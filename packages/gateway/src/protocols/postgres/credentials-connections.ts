@@ -142,14 +142,16 @@ function abortion(signal: AbortSignal): { promise: Promise<never>; stop(): void 
 /** Everything is said here: what is left out, `pg` would take from PG… environment variables or files. */
 function clientFor(target: Target): new () => Client {
   const { mode, ca } = target.tls
-  const verify = mode === 'verify-full'
   const config: ClientConfig = {
     host: target.address.host,
     port: target.address.port,
     user: target.credentials.username,
     password: target.credentials.password.reveal(),
     database: target.database,
-    ssl: mode === 'disable' ? false : { rejectUnauthorized: verify, ...(ca === undefined ? {} : { ca }) },
+    ssl:
+      mode === 'disable'
+        ? false
+        : { rejectUnauthorized: mode === 'verify-full', ...(ca === undefined ? {} : { ca }) },
     application_name: 'sallyport-issuer',
     client_encoding: 'UTF8',
     // search_path: nobody's function or table may come before PostgreSQL's own in the account's statements.
@@ -165,7 +167,7 @@ function clientFor(target: Target): new () => Client {
   }
   return class extends ScramOnlyClient {
     constructor() {
-      super(config, verify)
+      super(config)
     }
   }
 }
