@@ -142,6 +142,7 @@ function start(perTurn: number, i: number): Parameters<Recordings['open']>[0] {
     purpose: undefined,
     clientName: undefined,
     clientSession: undefined,
+    toolUseId: undefined,
     sourceIp: '127.0.0.1',
     leaseId: undefined,
     handle: undefined,

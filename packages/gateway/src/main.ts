@@ -31,7 +31,7 @@ import { Catalogs } from './session/catalogs.ts'
 import { Verdicts } from './session/guard.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
-import { TargetIssuers } from './session/target-issuers.ts'
+import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
 import { JournalIngest } from './store/ingest.ts'
 import { FileJournal } from './store/journal.ts'
 import { StoredLeases } from './store/leases.ts'
@@ -87,7 +87,7 @@ export async function startGateway(options: {
   await ingest.start()
   starting.defer(() => ingest.stop())
   const audit = auditLog(journal)
-  const metrics = new Metrics(VERSION)
+  const metrics = new Metrics(VERSION, { active: () => leases.active, left: () => sweeper.left })
 
   const tickets = new StoredTickets(store)
   starting.use(forgetEndedTickets(tickets, log))
@@ -123,9 +123,16 @@ export async function startGateway(options: {
       owner: store.installationId,
       store: leaseStore,
       issuers: issuerNamed,
+      formerIssuer: (made) => {
+        const current = point.resources.targets.get(made.name)
+        return current !== undefined && isSamePlace(current, made)
+          ? undefined
+          : new PostgresRoleIssuer(made, log)
+      },
       connect: (target, credential, signal) => adapter.connect(target, credential, signal),
       audit,
       log,
+      metrics,
       now: Date.now,
     }),
   )
@@ -148,6 +155,7 @@ export async function startGateway(options: {
       live: leases,
       audit,
       log,
+      metrics,
       now: Date.now,
     }),
   )
@@ -165,6 +173,7 @@ export async function startGateway(options: {
       leases,
       live,
       audit,
+      metrics,
       handshakeMs: config.limits.handshakeMs,
     },
     log,

@@ -109,6 +109,7 @@ export class Acceptor implements AsyncDisposable {
   #hasRoom(): boolean {
     if (this.#running.size < this.#maxConnections) return true
     const [oldest] = this.#strangers
+    this.#services.metrics.refused('LIMIT_REACHED')
     if (oldest === undefined || this.#running.size >= 2 * this.#maxConnections) return false
     this.#strangers.delete(oldest)
     oldest.destroy()

@@ -12,6 +12,7 @@ import { principalKey } from '../policy/capability-for.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
 import type { Guard, SessionRecorder, Verdict, VerdictCache } from '../protocols/contract.ts'
 import type { Catalogs } from './catalogs.ts'
+import type { SessionMetrics } from './ports.ts'
 
 const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
 const CHANGES_CATALOG: ReadonlySet<Action> = new Set(['create', 'alter', 'drop'])
@@ -50,6 +51,7 @@ export class SessionGuard implements Guard {
   readonly #catalogs: Catalogs
   readonly #shared: Verdicts
   readonly #catalog: Catalog
+  readonly #metrics: Pick<SessionMetrics, 'decided'>
   #cache: VerdictCache | undefined
   #cacheEpoch = -1
 
@@ -63,6 +65,7 @@ export class SessionGuard implements Guard {
     readonly catalog: Catalog
     readonly verdicts: Verdicts
     readonly recorder: SessionRecorder
+    readonly metrics: Pick<SessionMetrics, 'decided'>
     readonly signal: AbortSignal
   }) {
     this.sessionId = options.context.sessionId
@@ -76,6 +79,7 @@ export class SessionGuard implements Guard {
     this.#catalogs = options.catalogs
     this.#shared = options.verdicts
     this.#catalog = options.catalog
+    this.#metrics = options.metrics
   }
 
   get epoch(): number {
@@ -98,8 +102,8 @@ export class SessionGuard implements Guard {
   authorize(reading: StatementReading): Verdict {
     const { epoch } = this
     const operations = reading.operations.length === 0 ? [CONNECT] : reading.operations
-    const described = operations.map(describeOperation)
     if (reading.facts.reading === 'opaque') {
+      const described = operations.map(describeOperation)
       const reason = reading.opaqueBecause ?? 'the statement could not be read'
       const hint = 'what cannot be read could do anything, so it is not run; write it in a plainer way'
       const denial = { effect: 'deny', policies: [], operations: described, reason }
@@ -114,6 +118,14 @@ export class SessionGuard implements Guard {
         json: JSON.stringify(denial),
       }
     }
+    const began = performance.now()
+    const verdict = this.#ask(operations, reading, epoch)
+    this.#metrics.decided((performance.now() - began) / 1000)
+    return verdict
+  }
+
+  #ask(operations: readonly Operation[], reading: StatementReading, epoch: number): Verdict {
+    const described = operations.map(describeOperation)
     const policies = new Set<string>()
     const context = { ...this.#context, now: Date.now() }
     for (const operation of operations) {

@@ -83,6 +83,7 @@ async function started() {
       catalog: CATALOG,
       verdicts,
       recorder: RECORDER,
+      metrics: { decided: () => undefined },
       signal,
     })
     const resource = { type: 'Table', schema: 'public', table: 'customers' } as const

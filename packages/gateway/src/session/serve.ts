@@ -12,9 +12,11 @@ import type { ProtocolAdapter } from '../protocols/contract.ts'
 import type { Recordings } from '../recording/recordings.ts'
 import type { SessionRecording } from '../recording/session-recording.ts'
 import type { Catalogs } from './catalogs.ts'
+import { CountedRecorder } from './counted-recorder.ts'
 import { SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
 import type { LiveSessions } from './live-sessions.ts'
+import type { SessionMetrics } from './ports.ts'
 
 export interface SessionServices {
   readonly identity: Identity
@@ -25,6 +27,7 @@ export interface SessionServices {
   readonly leases: Leases
   readonly live: LiveSessions
   readonly audit: Audit
+  readonly metrics: SessionMetrics
   /** From the first byte to being admitted or refused, in milliseconds. */
   readonly handshakeMs: number
 }
@@ -56,7 +59,14 @@ export async function serve(
   stop: AbortSignal,
 ): Promise<void> {
   const admission = within(services.handshakeMs, stop)
-  const greeting = await adapter.greet(client, admission)
+  const refused = (thrown: unknown): SallyportError => {
+    const error = SallyportError.from(thrown)
+    services.metrics.refused(error.code)
+    return error
+  }
+  const greeting = await adapter.greet(client, admission).catch((thrown: unknown) => {
+    throw refused(thrown)
+  })
   if (greeting === undefined) return
   let admitted = false
   const known: { principal?: Principal; sessionId?: string } = {}
@@ -80,7 +90,11 @@ export async function serve(
       ...(purpose === undefined ? {} : { purpose }),
     }
     const now = { ...context, now: Date.now() }
+    const tally = services.metrics.decisions(target)
+    const began = performance.now()
     const decision = services.point.decide({ principal, target, operation: CONNECT, context: now })
+    services.metrics.decided((performance.now() - began) / 1000)
+    tally[decision.effect]++
     const permit = Permit.from(decision, principal, target, adapter.discharges)
 
     using live = services.live.open({ id, principal, target, context, ticketId: proven.ticketId }, stop)
@@ -98,6 +112,7 @@ export async function serve(
         purpose,
         clientName: greeting.clientName,
         clientSession: proven.clientSession ?? origin.clientSession,
+        toolUseId: origin.toolUseId,
         sourceIp: origin.sourceIp,
         leaseId: undefined,
         handle: undefined,
@@ -127,6 +142,7 @@ export async function serve(
       await using upstream = await lease.connect(opening)
       const downstream = await greeting.admit(permit, upstream, id)
       admitted = true
+      using _ = services.metrics.opened(target)
       const guard = new SessionGuard({
         principal,
         target,
@@ -135,7 +151,8 @@ export async function serve(
         catalogs: services.catalogs,
         catalog,
         verdicts: services.verdicts,
-        recorder: recording,
+        recorder: new CountedRecorder(recording, tally),
+        metrics: services.metrics,
         signal: live.signal,
       })
       recording.seal(await adapter.relay(downstream, upstream, guard))
@@ -146,14 +163,13 @@ export async function serve(
       services.audit({ type: 'session.end', principal: principal.id, target: target.name, sessionId: id })
     }
   } catch (thrown) {
-    const error = SallyportError.from(thrown)
-    if (!admitted) {
-      try {
-        refusal(services.audit, error, greeting.targetName, known)
-      } finally {
-        // Who is not let in because nothing can be recorded is told so all the same.
-        await greeting.refuse(error)
-      }
+    if (admitted) throw thrown
+    const error = refused(thrown)
+    try {
+      refusal(services.audit, error, greeting.targetName, known)
+    } finally {
+      // Who is not let in because nothing can be recorded is told so all the same.
+      await greeting.refuse(error)
     }
     throw error
   }

@@ -1,80 +1,158 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ErrorCode } from '../access/errors.ts'
+import type { Target } from '../access/model.ts'
 
 /** From a tenth of a millisecond, for decisions, to ten seconds, for targets that hang. */
 const SECONDS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
+/** Decisions on one target. Whoever decides adds one; it is read when metrics are asked for. */
+interface Tally {
+  permit: number
+  deny: number
+}
+
+/** What is known elsewhere, and asked when metrics are. */
+export interface CredentialCounts {
+  /** On targets, for sessions or ready for one. */
+  active(): number
+  /** That should be gone and may still be there. */
+  left(): number
+}
+
 /**
- * The gateway's own figures for Prometheus. No label takes a value that a client can choose: neither principals nor SQL,
- * and target names only of targets that exist.
+ * The gateway's own figures for Prometheus, by what happened. No label takes a value that a client can choose: neither
+ * principals nor SQL, and target names only of targets that exist. `docs/reference/metrics.md` has a line for each.
  */
 export class Metrics {
   readonly #registry = new Registry()
-
-  /** Decisions on statements and connections; `decision` is permit or deny. */
-  readonly decisions = new Counter({
-    name: 'sallyport_decisions_total',
-    help: 'Decisions of policy on connections and statements',
-    labelNames: ['decision', 'protocol', 'target'] as const,
-    registers: [this.#registry],
-  })
-  /** Of decisions that policy was really asked for, not of those that were kept. */
-  readonly decisionDuration = new Histogram({
-    name: 'sallyport_decision_duration_seconds',
-    help: 'Time to ask policy about one connection or statement',
-    buckets: SECONDS,
-    registers: [this.#registry],
-  })
-  readonly sessionsActive = new Gauge({
+  readonly #tallies = new Map<string, { readonly protocol: string; readonly target: string } & Tally>()
+  readonly #sessionsActive = new Gauge({
     name: 'sallyport_sessions_active',
     help: 'Sessions that are open now',
     labelNames: ['protocol'] as const,
     registers: [this.#registry],
   })
-  readonly sessions = new Counter({
+  readonly #sessions = new Counter({
     name: 'sallyport_sessions_total',
     help: 'Sessions that were opened',
     labelNames: ['protocol', 'target'] as const,
     registers: [this.#registry],
   })
-  readonly refusals = new Counter({
+  readonly #refusals = new Counter({
     name: 'sallyport_refusals_total',
-    help: 'Connections refused before a session was opened, by error code',
+    help: 'Connections that ended before a session was opened, by error code',
     labelNames: ['code'] as const,
     registers: [this.#registry],
   })
-  /** Temporary credentials on targets, ready ones included. */
-  readonly credentialsActive = new Gauge({
-    name: 'sallyport_credentials_active',
-    help: 'Temporary credentials that exist on targets now',
+  /** Of decisions that policy was really asked for, not of those that were kept. */
+  readonly #decisionDuration = new Histogram({
+    name: 'sallyport_decision_duration_seconds',
+    help: 'Time to ask policy about one connection or statement, where no kept decision did',
+    buckets: SECONDS,
     registers: [this.#registry],
   })
-  readonly credentialIssueDuration = new Histogram({
+  readonly #credentialIssueDuration = new Histogram({
     name: 'sallyport_credential_issue_duration_seconds',
     help: 'Time to make a temporary credential on its target',
     buckets: SECONDS,
     registers: [this.#registry],
   })
-  readonly credentialRevokeDuration = new Histogram({
+  readonly #credentialRevokeDuration = new Histogram({
     name: 'sallyport_credential_revoke_duration_seconds',
     help: 'Time to remove a temporary credential from its target',
     buckets: SECONDS,
     registers: [this.#registry],
   })
-  readonly credentialRevokeFailures = new Counter({
+  readonly #credentialRevokeFailures = new Counter({
     name: 'sallyport_credential_revoke_failures_total',
     help: 'Revocations that failed and will be tried again',
     registers: [this.#registry],
   })
 
   /** `version` of the gateway, for `sallyport_build_info`. */
-  constructor(version: string) {
+  constructor(version: string, credentials: CredentialCounts) {
     new Gauge({
       name: 'sallyport_build_info',
       help: 'Always 1; the version of the gateway is a label',
       labelNames: ['version'] as const,
       registers: [this.#registry],
     }).set({ version }, 1)
+    const tallies = this.#tallies
+    const decisions = new Counter({
+      name: 'sallyport_decisions_total',
+      help: 'Decisions on connections and statements, kept ones included',
+      labelNames: ['decision', 'protocol', 'target'] as const,
+      registers: [],
+      collect() {
+        this.reset()
+        for (const { protocol, target, permit, deny } of tallies.values()) {
+          this.inc({ decision: 'permit', protocol, target }, permit)
+          this.inc({ decision: 'deny', protocol, target }, deny)
+        }
+      },
+    })
+    const credentialsActive = new Gauge({
+      name: 'sallyport_credentials_active',
+      help: 'Temporary credentials on targets that sessions use or that are ready for one',
+      registers: [],
+      collect() {
+        this.set(credentials.active())
+      },
+    })
+    const credentialsLeft = new Gauge({
+      name: 'sallyport_credentials_left',
+      help: 'Temporary credentials that should be gone and may still be there, as the last sweep left them',
+      registers: [],
+      collect() {
+        this.set(credentials.left())
+      },
+    })
+    for (const metric of [decisions, credentialsActive, credentialsLeft])
+      this.#registry.registerMetric(metric)
     collectDefaultMetrics({ register: this.#registry })
+  }
+
+  /** A client was admitted; disposed of when its session is over. */
+  opened({ protocol, name }: Target): Disposable {
+    const active = this.#sessionsActive
+    this.#sessions.inc({ protocol, target: name })
+    active.inc({ protocol })
+    return { [Symbol.dispose]: () => active.dec({ protocol }) }
+  }
+
+  /** A connection did not become a session. */
+  refused(code: ErrorCode): void {
+    this.#refusals.inc({ code })
+  }
+
+  /** The same one for every session on a target. */
+  decisions({ protocol, name }: Target): Tally {
+    const key = JSON.stringify([protocol, name])
+    const known = this.#tallies.get(key)
+    if (known !== undefined) return known
+    const tally = { protocol, target: name, permit: 0, deny: 0 }
+    this.#tallies.set(key, tally)
+    return tally
+  }
+
+  /** Policy was asked about one connection or statement, and took this long. */
+  decided(seconds: number): void {
+    this.#decisionDuration.observe(seconds)
+  }
+
+  /** A temporary credential was made on its target, in this time. */
+  issued(seconds: number): void {
+    this.#credentialIssueDuration.observe(seconds)
+  }
+
+  /** A temporary credential was removed from its target, in this time. */
+  revoked(seconds: number): void {
+    this.#credentialRevokeDuration.observe(seconds)
+  }
+
+  /** A temporary credential could not be removed; it will be tried again. */
+  revokeFailed(): void {
+    this.#credentialRevokeFailures.inc()
   }
 
   get contentType(): string {
