@@ -55,13 +55,17 @@ export function residentKb(pid: number): number {
   }
 }
 
+/** The gateway looks about so often whether it can fill its store: less quiet than this says nothing. */
+const QUIET_MS = 600
+
 /** Waits until the processes have done what they put off (rows that were recorded go to the store later), 15 s at most. */
 export async function untilQuiet(pids: () => readonly number[]): Promise<void> {
-  for (let waited = 0; waited < 15_000; waited += 100) {
+  let quiet = 0
+  for (let waited = 0; quiet < QUIET_MS && waited < 15_000; waited += 100) {
     const before = cpuOf(pids()).total
     await sleep(100)
     const used = cpuOf(pids()).total - before
-    if (!(used > 4_000)) return
+    quiet = used > 4_000 ? 0 : quiet + 100
   }
 }
 

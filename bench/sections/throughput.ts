@@ -35,6 +35,7 @@ export async function throughput(rig: Rig): Promise<SectionReport> {
     for (const { endpoint } of all)
       await selectOnly(rig.pgbench, endpoint, { mode, clients: 8, seconds: WARM_UP_S })
   }
+  for (const { pids, storePids } of all) await untilQuiet(() => [...pids, ...storePids()])
   for (let round = 0; round < rounds; round++) {
     for (const one of shuffled(cases)) {
       for (const route of shuffled(all)) {
@@ -61,12 +62,10 @@ async function measure(
     readonly seconds: number
   },
 ): Promise<Measured> {
-  const all = (): number[] => [...pids, ...storePids()]
-  await untilQuiet(all)
   const before = { proxy: cpuOf(pids), store: cpuOf(storePids()) }
   const { tps, latencies, count } = await selectOnly(pgbench, endpoint, run)
   // What is put off is work for these queries all the same.
-  await untilQuiet(all)
+  if (pids.length > 0) await untilQuiet(() => [...pids, ...storePids()])
   const after = { proxy: cpuOf(pids), store: cpuOf(storePids()) }
   const isProxy = pids.length > 0
   return {
