@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 import { parseArgs, promisify } from 'node:util'
 import pg from 'pg'
+import { isFree } from '../../packages/cli/src/dev/free-port.ts'
 import { type DevEnvironment, startDev } from '../../packages/cli/src/dev/start-dev.ts'
+import { failureOf, failureText } from '../../packages/cli/src/failure.ts'
 import { loadGateway } from '../../packages/cli/src/gateway-module.ts'
 import { runAgent } from './run-agent.ts'
 import { screenOn } from './screen.ts'
@@ -13,8 +15,9 @@ import { startScriptedModel } from './scripted-model.ts'
 import { RoleWatch } from './watch-roles.ts'
 
 const { values: asked } = parseArgs({ options: { once: { type: 'boolean' }, folder: { type: 'string' } } })
-const folder = asked.folder ?? join(import.meta.dirname, '../../.demo')
 const isOnce = asked.once === true
+// The tour that ends by itself must not be in the way of one that stays up: not in its folder, nor on its ports.
+const folder = asked.folder ?? join(import.meta.dirname, isOnce ? '../../.demo/once' : '../../.demo')
 const screen = screenOn(process.stdout)
 
 /** What the agent got back, by what it had asked. */
@@ -29,8 +32,9 @@ async function main(): Promise<boolean> {
   await using dev = await startDev(await loadGateway(), {
     folder,
     env: process.env,
-    // The tour that stays up is at the usual place; the other one must not be in its way.
-    ports: isOnce ? { http: 0, postgres: 0, idp: 0 } : { http: 7400, postgres: 7432, idp: 7401 },
+    ports: isOnce
+      ? { http: 0, postgres: 0, idp: 0 }
+      : { http: await usual(7400), postgres: await usual(7432), idp: await usual(7401) },
     log: {
       debug: quiet,
       info: quiet,
@@ -44,6 +48,13 @@ async function main(): Promise<boolean> {
   if (isOnce || !passed) return passed
   await stayUp(dev)
   return true
+}
+
+/** The port that the documentation names, or any where that one is taken. */
+async function usual(port: number): Promise<number> {
+  if (await isFree(port)) return port
+  screen.line(`· port ${port} is taken: using a free one`)
+  return 0
 }
 
 async function tour(dev: DevEnvironment, shopUrl: string): Promise<boolean> {
@@ -217,6 +228,8 @@ try {
   screen.title(passed ? 'Every step did what it says.' : 'A step did not do what it says.')
   process.exitCode = passed ? 0 : 1
 } catch (error) {
-  console.error(`✗ The tour broke off: ${(error as Error).message}`, error)
+  console.error('The tour broke off.')
+  console.error(failureText(failureOf(error), false))
+  if (process.env.SALLYPORT_DEBUG !== undefined) console.error(error)
   process.exitCode = 1
 }

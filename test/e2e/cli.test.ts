@@ -71,6 +71,16 @@ describe('query', () => {
     expect(stderr).toContain('truncated')
   })
 
+  test('does not take COPY for rows, and says what does', async () => {
+    for (const sql of ['COPY customers TO STDOUT', 'COPY notes FROM STDIN']) {
+      const { code, stdout, stderr } = await sallyport(['query', 'shop', sql], {
+        groups: ['readers', 'writers'],
+      })
+      expect({ code, stdout }, stderr).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toContain('sallyport connect shop')
+    }
+  })
+
   test('tells a script in JSON what was denied, and by whom', async () => {
     const { code, stderr } = await sallyport(['query', 'shop', 'DROP TABLE customers', '-o', 'json'])
     expect(code).toBe(4)
@@ -249,6 +259,26 @@ describe('doctor and serve', () => {
     const findings = JSON.parse(stdout) as { ok: boolean }[]
     expect(findings.filter(({ ok }) => !ok)).toEqual([])
     expect(code).toBe(0)
+  })
+
+  test('doctor says that the resources are not there: 1', async () => {
+    const config = join(world.folder, 'no-resources.yaml')
+    await writeFile(config, 'dataDir: ./none\nresources: ./nowhere\n')
+    const { code, stdout } = await doctor({}, config)
+    const findings = JSON.parse(stdout) as { about: string; ok: boolean }[]
+    expect(code).toBe(1)
+    expect(findings.find(({ about }) => about === 'resources')).toMatchObject({ ok: false })
+  })
+
+  test('serve without its database says why: 7', async () => {
+    const config = join(world.folder, 'no-store.yaml')
+    await writeFile(
+      config,
+      'listen: { http: 127.0.0.1:0, postgres: 127.0.0.1:0 }\ndataDir: ./none\ndatabase: postgres://u:p@127.0.0.1:1/x\n',
+    )
+    const { code, stderr } = await runProgram(process.execPath, [BIN, 'serve', '--config', config])
+    expect(code).toBe(7)
+    expect(stderr).toContain('ECONNREFUSED')
   })
 
   test('serve with a configuration that is wrong says where: 2', async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { failureOf } from './failure.ts'
 import { type Answer, problem, sallyport, stubGateway } from './stub-gateway.fixture.ts'
 
 const TOKEN = { SALLYPORT_TOKEN: 'a-bearer-token' }
@@ -40,6 +41,35 @@ test.each<[exit: number, answer: Answer]>([
   await using gateway = await stubGateway({ 'GET /api/v1/whoami': answer })
   const { code, stdout } = await sallyport(['whoami', '--gateway', gateway.url], TOKEN)
   expect({ code, stdout }).toEqual({ code: exit, stdout: '' })
+})
+
+test.each([
+  [2, 'CONFIG_INVALID'],
+  [7, 'STORE_UNAVAILABLE'],
+  [1, 'RECORDING_FAILED'],
+  [1, 'EACCES'],
+])('exits with %i when something here fails with %s', (exitCode, code) => {
+  expect(failureOf(Object.assign(new Error('no'), { code }))).toMatchObject({ exitCode, code })
+})
+
+test('what the system said below an error of ours is shown, and nothing else of what is below', () => {
+  const unreachable = (cause: Error) =>
+    failureOf(Object.assign(new Error('no store', { cause }), { code: 'STORE_UNAVAILABLE' })).details.why
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { syscall: 'connect' })
+  expect(unreachable(refused)).toBe('connect ECONNREFUSED 127.0.0.1:1')
+  expect(unreachable(new Error('postgres://u:secret@host'))).toBeUndefined()
+})
+
+test('mistakes in files are listed once, each with its place', async () => {
+  const detail = 'a.cedar:1:2: no (yes)'
+  const errors = [{ file: 'a.cedar', line: 1, column: 2, message: 'no', hint: 'yes' }]
+  await using gateway = await stubGateway({
+    'GET /api/v1/whoami': problem(422, 'RESOURCE_INVALID', detail, { errors }),
+  })
+  const { code, stderr } = await sallyport(['whoami', '--gateway', gateway.url], TOKEN)
+  expect(code).toBe(2)
+  expect(stderr).toContain('the resources have mistakes')
+  expect(stderr.match(/a\.cedar:1:2/g)).toHaveLength(1)
 })
 
 test('without a token: 3, and how to get one', async () => {

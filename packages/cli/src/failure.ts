@@ -44,6 +44,7 @@ export function failureOf(thrown: unknown): CliFailure {
   const code = codeOf(thrown)
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new CliFailure(exitCodeFor({ code }), code, message, {
+    why: systemText(thrown, message),
     hint: hintOf(thrown) ?? 'run it again with SALLYPORT_DEBUG=1 to see where it happened',
     cause: thrown,
   })
@@ -52,8 +53,12 @@ export function failureOf(thrown: unknown): CliFailure {
 function apiFailure(error: ApiError): CliFailure {
   const { problem } = error
   const unanswered = ['GATEWAY_UNREACHABLE', 'GATEWAY_UNKNOWN'].includes(problem.code)
-  return new CliFailure(unanswered ? EXIT.unreachable : exitCodeFor(problem), problem.code, problem.detail, {
-    why: problem.errors?.map(placeText).join('\n') ?? causeText(error.cause),
+  const places = problem.errors?.map(placeText)
+  // The detail of a list of files is that same list, in one text.
+  const inFiles = problem.errors?.some((place) => 'file' in place) === true
+  const message = inFiles ? 'the resources have mistakes' : problem.detail
+  return new CliFailure(unanswered ? EXIT.unreachable : exitCodeFor(problem), problem.code, message, {
+    why: places?.join('\n') ?? causeText(error.cause),
     policies: problem.policies,
     hint: problem.hint,
     requestId: problem.requestId === '' ? undefined : problem.requestId,
@@ -71,6 +76,14 @@ function placeText(place: FileProblem | FieldProblem): string {
 function causeText(cause: unknown): string | undefined {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
   return inner instanceof Error ? inner.message || codeOf(inner) : undefined
+}
+
+/** What the system or a PostgreSQL server said below one of our own errors: nothing else is sure to hold no secret. */
+function systemText(thrown: unknown, message: string): string | undefined {
+  const cause = propertyOf(thrown, 'cause')
+  const said = propertyOf(cause, 'syscall') ?? propertyOf(cause, 'severity')
+  const text = typeof said === 'string' ? causeText(cause) : undefined
+  return text === undefined || message.includes(text) ? undefined : text
 }
 
 function codeOf(thrown: unknown): string {

@@ -97,6 +97,8 @@ test('a session is told in order, with decisions, rows and durations', () => {
       target: 'shop',
       via: 'mcp',
       purpose: 'monthly report',
+      clientSession: '7c9e',
+      toolUseId: 'toolu_1',
       sourceIp: '127.0.0.1',
       startedAt: at,
       endedAt: '2026-01-31T10:00:02.500Z',
@@ -142,6 +144,7 @@ test('a session is told in order, with decisions, rows and durations', () => {
     [
       'ses_1  insight-agent for ana → shop (mcp)  2.5s',
       'purpose   monthly report',
+      'caused by tool call toolu_1, agent session 7c9e (reported by the client)',
       'totals    2 statements, 1 denied, 3 rows, 120 B',
       '',
       'TIME  START',

@@ -1,4 +1,5 @@
 import { Client, type FieldDef, Query, type QueryArrayConfig, type QueryResult } from 'pg'
+import { usage } from './failure.ts'
 import type { LoopbackEndpoint } from './loopback-endpoint.ts'
 
 export interface SqlColumn {
@@ -31,7 +32,7 @@ const AS_TEXT = { getTypeParser: () => (value: string) => value }
  * @param password the ticket
  * @param limit most rows to take over all results; 0 for no limit. The session ends with the first row after that
  * @returns how each statement ended; with `truncated`, of those that had ended by then
- * @throws pg.DatabaseError what the gateway or the target said
+ * @throws pg.DatabaseError what the gateway or the target said; CliFailure (usage) for COPY from stdin or to stdout
  */
 export async function runSql(
   endpoint: Pick<LoopbackEndpoint, 'host' | 'port'>,
@@ -75,12 +76,23 @@ export async function runSql(
       })
       query.on('end', (result) => resolve({ truncated: false, ends: [result].flat().map(endOf) }))
       query.on('error', reject)
+      // Left to itself, node-pg throws the data of a COPY away and says that all went well.
+      for (const copy of ['copyInResponse', 'copyOutResponse']) {
+        client.connection.once(copy, () => reject(copyFailure(login.database)))
+      }
       client.query(query)
     })
   } finally {
     // Not a polite Terminate first: after the limit the server would go on sending what nobody wants.
     stream.destroy()
   }
+}
+
+function copyFailure(target: string): Error {
+  return usage(
+    'COPY sends data as a stream, and this command prints rows',
+    `SELECT the rows, or let psql copy: sallyport connect ${target} -- -c '\\copy …'`,
+  )
 }
 
 function columnOf(field: FieldDef): SqlColumn {

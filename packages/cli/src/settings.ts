@@ -20,7 +20,8 @@ export interface DevState {
   readonly tokens: { readonly url: string; readonly key: string }
 }
 
-const DEFAULT_GATEWAY = 'http://127.0.0.1:7400'
+/** Where commands look for the gateway when nothing else is said. */
+export const DEFAULT_GATEWAY = 'http://127.0.0.1:7400'
 
 /** The running `sallyport dev` of this folder, if there is one. */
 export async function devState(world: World): Promise<DevState | undefined> {

@@ -35,7 +35,6 @@ export function sqlFailure(error: unknown, target: string): CliFailure {
     code,
     error.message,
     {
-      why: code === 'ACCESS_POLICY_DENIED' && policies === undefined ? 'no policy permits it' : undefined,
       policies: policies?.split(', '),
       decision,
       hint: error.hint,

@@ -34,7 +34,9 @@ async function apply(world: World, directory: string, options: ApplyOptions): Pr
     await print(world, thingText({ version: current.version, changes, applied: false }, human, format))
     return tell(
       world,
-      changes.length === 0 ? `nothing to change: version ${current.version} is this` : 'not applied',
+      changes.length === 0
+        ? `nothing to change: version ${current.version} is this`
+        : 'not applied, and so not checked: the gateway checks what it is given to apply',
     )
   }
   // Refused with a conflict when somebody has applied something else since we looked.

@@ -35,13 +35,18 @@ export function doctorCommand(world: World): Command {
 
 async function doctor(world: World, options: DoctorOptions): Promise<void> {
   const findings: Finding[] = []
-  for await (const finding of examine(world, resolve(world.cwd, options.config))) findings.push(finding)
+  for await (const finding of examine(world, resolve(world.cwd, options.config))) {
+    const { mend, ...rest } = finding
+    // What is as it should be needs no mending.
+    findings.push(finding.ok || mend === undefined ? rest : { ...rest, mend })
+  }
   await print(world, thingText(findings, findings.map(findingText).join(''), formatOf(options)))
   if (findings.some((finding) => !finding.ok)) world.setExitCode(EXIT.internal)
 }
 
 function findingText({ about, step, ok, detail, mend }: Finding): string {
-  const line = `${ok ? '✓' : '✗'} ${about.padEnd(10)} ${step}${detail === '' ? '' : `: ${detail}`}\n`
+  const said = detail === '' ? '' : `: ${detail.replaceAll('\n', '\n             ')}`
+  const line = `${ok ? '✓' : '✗'} ${about.padEnd(10)} ${step}${said}\n`
   return ok || mend === undefined ? line : `${line}    try  ${mend.replaceAll('\n', '\n         ')}\n`
 }
 
@@ -76,6 +81,13 @@ async function* examine(world: World, path: string): AsyncGenerator<Finding> {
   }
   for (const { issuer } of config.value.issuers) {
     yield { about: 'issuer', step: issuer, ...outcome(await attempt(() => discover(issuer)), 'answers') }
+  }
+  const { resources } = config.value
+  if (resources !== undefined) {
+    const readable = await attempt(() => access(resources, constants.R_OK | constants.X_OK))
+    const mend = readable.ok ? {} : { mend: 'make that directory, or correct `resources:`' }
+    yield { about: 'resources', step: resources, ...outcome(readable, 'can be read'), ...mend }
+    if (!readable.ok) return
   }
   const targets = await attempt(() => gateway.checkTargets(config.value, world.env))
   if (!targets.ok) yield { about: 'targets', step: 'check', ...outcome(targets, '') }

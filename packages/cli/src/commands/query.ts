@@ -84,14 +84,12 @@ async function show(
     const rows = sets.flatMap((set) => set.rows.map((row) => jsonRow(set.columns, row)))
     return print(world, thingText(rows, '', format))
   }
-  for (const { columns, rows } of sets) {
-    await print(
-      world,
-      tableText(
-        columns.map(headingOf),
-        rows.map((row) => row.map((value) => value ?? '∅')),
-      ),
+  for (const [n, { columns, rows }] of sets.entries()) {
+    const table = tableText(
+      columns.map(headingOf),
+      rows.map((row) => row.map((value) => value ?? '∅')),
     )
+    await print(world, n === 0 ? table : `\n${table}`)
   }
   if (sets.length === 0)
     for (const { columns } of ends.filter((end) => end.columns.length > 0)) {

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { GatewayModule, Log, RunningGateway, TrustedIssuer } from '../gateway-module.ts'
 import type { DevState } from '../settings.ts'
-import { definitePort } from './free-port.ts'
+import { usage } from '../failure.ts'
+import { definitePort, isFree } from './free-port.ts'
 import { SIGNING_ALGORITHM } from './idp-key.ts'
 import { AUDIENCE } from './idp-resource.ts'
 import { startDevIdp, type DevIdp } from './idp.ts'
+import { holdShop } from './shop/hold-shop.ts'
 import { seedShop } from './shop/seed.ts'
 import { writeShopResources } from './shop/shop-resources.ts'
 import { openTokenEndpoint } from './token-endpoint.ts'
@@ -42,6 +44,14 @@ export async function startDev(gatewayModule: GatewayModule, options: DevOptions
   await chmod(home, 0o711)
   await using started = new AsyncDisposableStack()
 
+  const own = join(options.folder, 'sallyport.yaml')
+  const hasOwn = existsSync(own)
+  const { http: httpPort, postgres: postgresPort, idp: idpPort } = options.ports
+  await mustBeFree({
+    '--idp-port': idpPort,
+    ...(hasOwn ? {} : { '--http-port': httpPort, '--postgres-port': postgresPort }),
+  })
+
   const idp = await startDevIdp({
     port: options.ports.idp,
     dataDir: join(home, 'dev'),
@@ -49,8 +59,7 @@ export async function startDev(gatewayModule: GatewayModule, options: DevOptions
   })
   started.defer(() => idp.close())
 
-  const own = join(options.folder, 'sallyport.yaml')
-  const shop = existsSync(own) ? undefined : started.use(await startShop(gatewayModule, home, options))
+  const shop = hasOwn ? undefined : started.use(await startShop(gatewayModule, home, options))
   const env = { ...options.env, ...shop?.env }
   const config = await gatewayModule.loadConfig(shop?.config ?? own, { env })
 
@@ -77,6 +86,14 @@ export async function startDev(gatewayModule: GatewayModule, options: DevOptions
   return { gateway, url, idp, shopUrl: shop?.url, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
+/** Before anything is started: so that what is in the way is said in the words of the command line. */
+async function mustBeFree(ports: Readonly<Record<string, number>>): Promise<void> {
+  for (const [option, port] of Object.entries(ports)) {
+    if (port !== 0 && !(await isFree(port)))
+      throw usage(`port ${port} is taken`, `end what has it, or choose another one with ${option}; 0 for any`)
+  }
+}
+
 interface Shop extends AsyncDisposable {
   /** Path of the gateway configuration that knows it. */
   readonly config: string
@@ -89,6 +106,13 @@ async function startShop(gatewayModule: GatewayModule, home: string, options: De
   await using started = new AsyncDisposableStack()
   options.progress('starting PostgreSQL for the shop')
   const server = await gatewayModule.startEmbedded({ dir: join(home, 'shop'), log: options.log })
+  try {
+    started.use(await holdShop(server.url.reveal(), options.folder))
+  } catch (error) {
+    // Whoever holds the lock of an adopted server is alive, and needs it.
+    if (!server.adopted) await server.stop()
+    throw error
+  }
   started.defer(() => server.stop())
   const { issuerPassword, made } = await seedShop(server.url.reveal())
   if (made) options.progress('made the shop: 12,000 customers, 30,000 orders')

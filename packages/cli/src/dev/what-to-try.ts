@@ -1,3 +1,4 @@
+import { DEFAULT_GATEWAY } from '../settings.ts'
 import { PERSONAS } from './idp-personas.ts'
 
 /** What the person who started `sallyport dev` may type next. Holds a ticket: for their own terminal only. */
@@ -12,6 +13,7 @@ export function whatToTry(dev: {
   const { url, postgres, ticket } = dev
   const sallyport = dev.sallyport.map(shellWord).join(' ')
   const dir = `--dir ${shellWord(dev.folder)}`
+  const gateway = url === DEFAULT_GATEWAY ? '' : `--gateway ${url} `
   const mcp = {
     mcpServers: {
       sallyport: {
@@ -27,14 +29,14 @@ export function whatToTry(dev: {
     '',
     `one query, as ${ticket.persona}:`,
     `  export SALLYPORT_TOKEN=$(${sallyport} dev token ${ticket.persona} ${dir})`,
-    `  ${sallyport} query ${ticket.target} "SELECT country, count(*) FROM customers GROUP BY country"`,
+    `  ${sallyport} query ${gateway}${ticket.target} "SELECT country, count(*) FROM customers GROUP BY country"`,
     '',
   ]
   return [
     `Sallyport is at ${url}, PostgreSQL at ${postgres.host}:${postgres.port}`,
     '',
     ...(psql ?? []),
-    'an agent: put this into its .mcp.json',
+    'an agent: put this into its .mcp.json (Claude Code runs headersHelper once you have trusted that folder)',
     ...JSON.stringify(mcp, null, 2)
       .split('\n')
       .map((line) => `  ${line}`),

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { holdShop } from './hold-shop.ts'
 import { ibanRemainder, luhnDigit } from './identifiers.ts'
 import { shopRows } from './rows.ts'
 import { seedShop } from './seed.ts'
@@ -15,6 +16,8 @@ let first: Awaited<ReturnType<typeof seedShop>>
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'sallyport-shop-'))
+  // As root the server runs as another account, and keeps its data elsewhere when that cannot get through.
+  await chmod(dir, 0o711)
   server = await startEmbedded({ dir, log: { info: () => {}, warn: () => {} } })
   first = await seedShop(server.url.reveal())
 })
@@ -52,6 +55,14 @@ test('cards and bank accounts pass their checksums', () => {
   for (const account of column('customers', 'iban').slice(0, 200).map(String)) {
     expect(ibanRemainder(`${account.slice(4)}1314${account.slice(2, 4)}`)).toBe(1)
   }
+})
+
+test('only one process at a time runs the shop of a folder', async () => {
+  const hold = await holdShop(server.url.reveal(), dir)
+  await expect(holdShop(server.url.reveal(), dir)).rejects.toMatchObject({ code: 'DEV_RUNNING', exitCode: 9 })
+  await hold[Symbol.asyncDispose]()
+  await using again = await holdShop(server.url.reveal(), dir)
+  expect(again).toBeDefined()
 })
 
 test('there are customers, orders, payments and employees', async () => {

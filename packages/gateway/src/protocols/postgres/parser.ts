@@ -8,7 +8,7 @@ import { refuseText } from './statement-text.ts'
 export interface ParserOptions {
   /** Threads; with two, a statement that keeps one busy until its deadline does not hold up other sessions. */
   readonly threads?: number
-  /** Milliseconds that one text may take to be read. */
+  /** Milliseconds that one text may take to be read; left out, `DEADLINE_MS`. */
   readonly deadlineMs?: number
   /** Texts that one thread reads before it is replaced, so that no leak in the parser can add up. */
   readonly textsPerThread?: number
@@ -33,6 +33,13 @@ interface Seat {
 const MAX_STILLBORN = 3
 
 /**
+ * Wall time, so what else the machine does counts too. An ordinary text of the greatest size takes 0.1 to 0.6 s on a busy
+ * core, and must not be denied for it; hostile ones (comments nested 100,000 deep) take a minute, and each of these keeps
+ * a thread from the others for this long.
+ */
+const DEADLINE_MS = 2_000
+
+/**
  * Reads statements with PostgreSQL's own parser, in threads, because a hostile text can exhaust its stack, poison its
  * memory for all that follow, or keep it busy: a thread that fails at a text is never used again, and one that is late
  * is ended. Whatever goes wrong with a text makes it opaque, and touches no other.
@@ -47,7 +54,7 @@ export class StatementReader implements AsyncDisposable {
 
   /** Starts its threads at once, and returns before they are ready; texts wait for them. */
   constructor(options: ParserOptions = {}) {
-    this.#deadlineMs = options.deadlineMs ?? 500
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS
     this.#textsPerThread = options.textsPerThread ?? 100_000
     for (let n = 0; n < (options.threads ?? 2); n++) this.#seats.push(this.#newSeat())
   }
