@@ -1,4 +1,5 @@
 import { SallyportError } from '../access/errors.ts'
+import { inTime } from '../access/in-time.ts'
 import type { Principal, Target } from '../access/model.ts'
 import type { Credential, CredentialPlan, Upstream } from '../protocols/contract.ts'
 
@@ -21,7 +22,12 @@ export interface Lease extends AsyncDisposable {
   connect(signal: AbortSignal): Promise<Upstream>
 }
 
-export type Connect = (target: Target, credential: Credential, signal: AbortSignal) => Promise<Upstream>
+/** As `ProtocolAdapter.connect`. */
+export type Connect = (
+  target: Target,
+  credential: Promise<Credential>,
+  signal: AbortSignal,
+) => Promise<Upstream>
 
 /** Whether there may be something to revoke: not without a plan in the store. */
 export type Made = 'planned' | 'not planned'
@@ -39,7 +45,9 @@ export class HeldLease {
   making: Promise<Made> | undefined
   readonly #connect: Connect
   readonly #ended = new AbortController()
-  #credential: Credential | undefined
+  readonly #hungUp = new AbortController()
+  #connecting: Promise<Upstream> | undefined
+  /** Set when the credential exists; settles when the store knows it. */
   #issued: Promise<void> | undefined
   #ready: Upstream | undefined
   #used = false
@@ -63,11 +71,17 @@ export class HeldLease {
     return this.#ended.signal
   }
 
+  /** Begins to connect, while the credential is still in the making. `signal` ends the attempt. */
+  dial(credential: Promise<Credential>, signal: AbortSignal): void {
+    const signals = [signal, this.signal, this.#hungUp.signal]
+    this.#connecting = this.#connect(this.target, credential, AbortSignal.any(signals))
+    // Looked at when the connection is wanted; until then a rejection must not count as unhandled.
+    this.#connecting.catch(() => undefined)
+  }
+
   /** The credential exists; `issued` settles when the store knows it. */
-  issued(credential: Credential, issued: Promise<void>): void {
-    this.#credential = credential
+  issued(issued: Promise<void>): void {
     this.#issued = issued
-    // Looked at when connecting; until then a rejection must not count as unhandled.
     issued.catch(() => undefined)
   }
 
@@ -76,14 +90,14 @@ export class HeldLease {
     this.#ended.abort(reason)
   }
 
-  /** Connects ahead of demand. */
-  async warm(signal: AbortSignal): Promise<void> {
-    this.#ready = await this.#open(signal)
+  /** Waits until it is connected, ahead of demand. */
+  async warm(): Promise<void> {
+    this.#ready = await this.#connected()
   }
 
   /** Whether there is a credential on the target. */
   get exists(): boolean {
-    return this.#credential !== undefined
+    return this.#issued !== undefined
   }
 
   /** Connected ahead of demand, and still so. */
@@ -91,10 +105,13 @@ export class HeldLease {
     return this.#ready?.alive === true
   }
 
-  /** Hangs up a connection that nobody took. */
+  /** Hangs up a connection that nobody took, or stops trying to make it. */
   async hangUp(): Promise<void> {
-    const upstream = this.#ready
+    const connecting = this.#connecting
+    this.#connecting = undefined
     this.#ready = undefined
+    this.#hungUp.abort(new SallyportError('LEASE_FAILED', 'the lease has ended'))
+    const upstream = await connecting?.catch(() => undefined)
     await upstream?.[Symbol.asyncDispose]()
   }
 
@@ -103,21 +120,18 @@ export class HeldLease {
     this.#used = true
     signal.throwIfAborted()
     this.signal.throwIfAborted()
-    const upstream = this.#ready ?? (await this.#open(signal))
+    const upstream = this.#ready ?? (await inTime(this.#connected(), signal))
+    // It is whoever's who asked for it: not to be hung up here any more.
+    this.#connecting = undefined
     this.#ready = undefined
     return upstream
   }
 
-  async #open(signal: AbortSignal): Promise<Upstream> {
-    const credential = this.#credential
-    if (credential === undefined) throw new SallyportError('LEASE_FAILED', 'the lease has no credential')
-    const connecting = this.#connect(this.target, credential, AbortSignal.any([signal, this.signal]))
-    try {
-      await Promise.all([connecting, this.#issued])
-    } catch (error) {
-      void connecting.then((upstream) => upstream[Symbol.asyncDispose]()).catch(() => undefined)
-      throw error
+  async #connected(): Promise<Upstream> {
+    if (this.#connecting === undefined || this.#issued === undefined) {
+      throw new SallyportError('LEASE_FAILED', 'the lease has no credential')
     }
-    return await connecting
+    const [upstream] = await Promise.all([this.#connecting, this.#issued])
+    return upstream
   }
 }

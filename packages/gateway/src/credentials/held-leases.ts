@@ -85,8 +85,10 @@ export class HeldLeases {
       return credential
     })
     lease.making = outcome(planned, making)
+    lease.dial(making, signal)
     try {
-      lease.issued(await inTime(making, signal), store.issued(lease.id))
+      await inTime(making, signal)
+      lease.issued(store.issued(lease.id))
       signal.throwIfAborted()
       lease.signal.throwIfAborted()
     } catch (error) {

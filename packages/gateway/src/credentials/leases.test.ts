@@ -225,7 +225,7 @@ async function warmed(world: LeaseWorld, count: number): Promise<void> {
     const { rows: sessions } = await server.admin.query(
       `SELECT FROM pg_stat_activity WHERE usename LIKE 'sp\\_%' AND state = 'idle'`,
     )
-    expect(sessions.length).toBe(count)
+    expect(sessions.length).toBe(1 + count)
   })
 }
 
@@ -263,7 +263,7 @@ test('a lease made ahead whose connection died is not handed out', async () => {
   await server.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1', [
     dead,
   ])
-  await until(() => expect(upstreams.map(({ alive }) => alive)).toEqual([false]))
+  await until(() => expect(upstreams.some(({ alive }) => alive)).toBe(false))
   await using lease = await issue(world, 'ses_x')
   expect(lease.handle).not.toBe(dead)
   await using upstream = await lease.connect(signal)

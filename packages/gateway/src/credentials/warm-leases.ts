@@ -168,7 +168,7 @@ export class WarmLeases implements AsyncDisposable {
     let lease: HeldLease | undefined
     try {
       lease = await make(shelf.target, shelf.capability, signal)
-      await lease.warm(signal)
+      await lease.warm()
       shelf.failures = 0
       const wanted = generation === this.#generation && [...this.#shelves.values()].includes(shelf)
       if (wanted) shelf.ready.push(lease)

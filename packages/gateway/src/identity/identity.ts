@@ -26,6 +26,11 @@ export interface Authenticated {
    */
   readonly deadline: Date | undefined
   readonly ticketId?: string
+  /**
+   * To be called when the session has begun to listen for its ticket's revocation.
+   * @throws AuthenticationFailed AUTH_TICKET_INVALID when it was revoked before that
+   */
+  readonly confirm?: () => Promise<void>
   readonly purpose?: string
   /** The agent framework's own session, as its client reported it when it asked for the ticket. */
   readonly clientSession?: string
@@ -69,11 +74,12 @@ export class Identity {
   async authenticate(proof: Proof, targetName: string): Promise<Authenticated> {
     const token = proof.token.reveal()
     if (!isTicket(token)) return { principal: await this.#verify(token), deadline: undefined }
-    const row = await this.tickets.redeem(proof.token, targetName)
+    const { row, confirm } = await this.tickets.redeem(proof.token, targetName)
     return {
       principal: row.principal,
       deadline: row.expiresAt,
       ticketId: row.id,
+      confirm,
       ...(row.purpose === undefined ? {} : { purpose: row.purpose }),
       ...(row.clientSession === undefined ? {} : { clientSession: row.clientSession }),
     }

@@ -51,8 +51,8 @@ describe('Tickets', () => {
   it('redeems a ticket as often as it is shown, until the moment it expires', async () => {
     const { ticket } = await tickets.issue(ANA, REQUEST)
     clock += 59_999
-    expect((await tickets.redeem(ticket, 'shop')).principal).toEqual(ANA)
-    expect((await tickets.redeem(ticket, 'shop')).principal).toEqual(ANA)
+    expect((await tickets.redeem(ticket, 'shop')).row.principal).toEqual(ANA)
+    expect((await tickets.redeem(ticket, 'shop')).row.principal).toEqual(ANA)
     clock += 1
     expect((await refusal(ticket)).cause).toContain('expired')
   })
@@ -107,13 +107,14 @@ describe('Tickets', () => {
     expect(heard).toEqual([])
   })
 
-  it('confirms a ticket until it is revoked', async () => {
-    const { id } = await tickets.issue(ANA, REQUEST)
-    await tickets.confirm(id)
+  it('confirms a redeemed ticket until it is revoked', async () => {
+    const { id, ticket } = await tickets.issue(ANA, REQUEST)
+    const { confirm } = await tickets.redeem(ticket, 'shop')
+    await confirm()
+    await tickets.revoke((await tickets.issue(ANA, REQUEST)).id)
+    await confirm()
     await tickets.revoke(id)
-    await expect(tickets.confirm(id)).rejects.toThrow(
-      expect.objectContaining({ code: 'AUTH_TICKET_INVALID' }),
-    )
+    await expect(confirm()).rejects.toThrow(expect.objectContaining({ code: 'AUTH_TICKET_INVALID' }))
   })
 
   it.each([

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import type { Principal } from '../access/model.ts'
 import { Secret } from '../access/secret.ts'
@@ -12,6 +13,8 @@ const MAX_TTL_SECONDS = 24 * 60 * 60
 /** Shown in every list of sessions and copied into every record. */
 const MAX_PURPOSE_LENGTH = 1024
 const MAX_CLIENT_SESSION_LENGTH = 256
+/** A kilobyte each at the most; those that are used most often stay. */
+const MAX_KNOWN = 1000
 
 export interface TicketRequest {
   /** The name of the one target it opens. */
@@ -20,6 +23,16 @@ export interface TicketRequest {
   readonly clientSession?: string
   /** How long it, and every session on it, may last: whole seconds, from 1 to a day. */
   readonly ttlSeconds: number
+}
+
+export interface RedeemedTicket {
+  readonly row: TicketRow
+  /**
+   * Confirms that it has not been revoked meanwhile. A session asks once it has begun to listen with `onRevoked`: a
+   * revocation between `redeem` and that moment would otherwise go past it.
+   * @throws AuthenticationFailed AUTH_TICKET_INVALID
+   */
+  readonly confirm: () => Promise<void>
 }
 
 /** True for what claims to be a ticket, valid or not. */
@@ -36,6 +49,10 @@ export class Tickets {
   readonly #key: Buffer
   readonly #now: () => number
   readonly #listeners = new Set<(ticketId: string) => void>()
+  /** By keyed hash. What is read once is not asked for with every connection: only this gateway writes to its store. */
+  readonly #known = new LRUCache<string, TicketRow>({ max: MAX_KNOWN })
+  /** How many the store was told of. */
+  #revocations = 0
 
   /** `key`: 32 bytes. `now`: epoch milliseconds. */
   constructor(options: { readonly store: TicketStore; readonly key: Buffer; readonly now?: () => number }) {
@@ -82,31 +99,30 @@ export class Tickets {
    * @throws AuthenticationFailed AUTH_TICKET_INVALID, with one message for every reason: whoever tries tickets that are
    *   not theirs must not learn which exist, and for what. The reason is the `cause`.
    */
-  async redeem(ticket: Secret, targetName: string): Promise<TicketRow> {
+  async redeem(ticket: Secret, targetName: string): Promise<RedeemedTicket> {
     if (!TICKET.test(ticket.reveal())) throw refused('malformed')
-    const row = await this.#store.find(this.#hash(ticket))
+    const revocations = this.#revocations
+    const row = await this.#find(this.#hash(ticket))
     const reason = this.#unusable(row) ?? (row?.target === targetName ? undefined : 'for another target')
     if (row === undefined || reason !== undefined) throw refused(reason ?? 'unknown')
-    return row
-  }
-
-  /**
-   * Confirms that a redeemed ticket has not been revoked meanwhile. A session asks once it has begun to listen with
-   * `onRevoked`: a revocation between `redeem` and that moment would otherwise go past it.
-   * @throws AuthenticationFailed AUTH_TICKET_INVALID
-   */
-  async confirm(ticketId: string): Promise<void> {
-    const reason = this.#unusable(await this.#store.get(ticketId))
-    if (reason !== undefined) throw refused(reason)
+    return {
+      row,
+      confirm: async () => {
+        if (revocations === this.#revocations) return
+        const revoked = this.#unusable(await this.#store.get(row.id))
+        if (revoked !== undefined) throw refused(revoked)
+      },
+    }
   }
 
   /**
    * Ends a ticket, and through the listeners every live session that was opened with it.
-   * @returns true when it was there and not yet revoked. The listeners are told either way: another gateway on the same
-   *   store may have revoked it, and this one's sessions must end too.
+   * @returns true when it was there and not yet revoked. The listeners are told either way.
    */
   async revoke(ticketId: string): Promise<boolean> {
     const revoked = await this.#store.revoke(ticketId, new Date(this.#now()))
+    this.#revocations++
+    for (const [hash, row] of this.#known.entries()) if (row.id === ticketId) this.#known.delete(hash)
     const failures: unknown[] = []
     for (const listener of this.#listeners) {
       try {
@@ -127,6 +143,17 @@ export class Tickets {
     const entry = (ticketId: string): void => listener(ticketId)
     this.#listeners.add(entry)
     return () => this.#listeners.delete(entry)
+  }
+
+  async #find(hash: Buffer): Promise<TicketRow | undefined> {
+    const key = hash.toString('latin1')
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const before = this.#revocations
+    const row = await this.#store.find(hash)
+    // It may have been read just before it was revoked.
+    if (row !== undefined && this.#revocations === before) this.#known.set(key, row)
+    return row
   }
 
   #hash(ticket: Secret): Buffer {

@@ -3,7 +3,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Catalog, Relation } from '../access/catalog.ts'
 import type { Principal } from '../access/model.ts'
-import { capabilityFor, principalKey } from './capability-for.ts'
+import { capabilityFor } from './capability-for.ts'
+import { principalKey } from './circumstances.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import {
   ANA,

@@ -2,6 +2,7 @@ import { capabilityOf } from '../access/capability.ts'
 import type { Capability, Grant, Verb } from '../access/capability.ts'
 import type { Catalog } from '../access/catalog.ts'
 import type { AccessContext, Action, Principal, Resource, Target } from '../access/model.ts'
+import { circumstances } from './circumstances.ts'
 import type { DecisionPoint } from './decision-point.ts'
 import { lineage, schemaEntity, tableEntity } from './entity-ids.ts'
 import { optimisticFacts } from './optimistic-facts.ts'
@@ -98,27 +99,6 @@ function keyFor(
   catalog: Catalog,
   context: AccessContext,
 ): string | undefined {
-  if (parts.has('time')) return undefined
-  return JSON.stringify([
-    principalKey(principal),
-    [target.name, target.protocol, target.database, sorted(target.tags)],
-    catalog.version,
-    parts.has('sourceIp') ? context.sourceIp : null,
-    parts.has('purpose') ? (context.purpose ?? null) : null,
-    parts.has('via') ? context.via : null,
-    parts.has('session') ? context.sessionId : null,
-  ])
-}
-
-/**
- * Equal for principals that no policy can tell apart: everything of a principal that policies can see, in one string.
- */
-export function principalKey(principal: Principal): string {
-  const { kind, id, issuer, subject, groups, attributes, actingFor } = principal
-  const behalf = actingFor === undefined ? null : principalKey(actingFor)
-  return JSON.stringify([kind, id, issuer, subject, groups.toSorted(), sorted(attributes), behalf])
-}
-
-function sorted(record: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
-  return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const around = circumstances(parts, principal, target, context)
+  return around === undefined ? undefined : `${catalog.version} ${around}`
 }

@@ -3,6 +3,7 @@ import type { EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { LRUCache } from 'lru-cache'
 import type { Capability } from '../access/capability.ts'
 import type { AccessRequest, Action, Decision, Principal, StatementFacts } from '../access/model.ts'
+import { circumstances } from './circumstances.ts'
 import { cedarContext, principalEntities, resourceEntities } from './cedar-request.ts'
 import type { AskedContext } from './cedar-request.ts'
 import { ACTION_GROUPS } from './cedar-schema.ts'
@@ -29,6 +30,8 @@ export class DecisionPoint implements Disposable {
   #epoch = 1
   /** What `capabilityFor` computed in this epoch. As many as principals that come and go within minutes. */
   readonly capabilities = new LRUCache<string, Capability>({ max: 512 })
+  /** Decisions of this epoch on operations without a statement: connections, one for each session. */
+  readonly #kept = new LRUCache<string, Decision>({ max: 512 })
 
   constructor(resources: Resources) {
     this.#resources = resources
@@ -51,6 +54,7 @@ export class DecisionPoint implements Disposable {
     const slices = new PolicySlices(resources.policies)
     this.#slices[Symbol.dispose]()
     this.capabilities.clear()
+    this.#kept.clear()
     this.#resources = resources
     this.#slices = slices
     this.#byId = byId(resources.policies)
@@ -71,9 +75,18 @@ export class DecisionPoint implements Disposable {
   decide({ principal, target, operation, facts, context }: AccessRequest): Decision {
     const asked = askedOf(principal, target, operation)
     if (facts?.reading === 'opaque') return deniedAsOpaque(asked)
-    return this.#decide(asked, lineage(target, operation.resource), facts, context, (slice) =>
-      resourceEntities(target, operation.resource, slice.entityData),
-    )
+    const ask = (): Decision =>
+      this.#decide(asked, lineage(target, operation.resource), facts, context, (slice) =>
+        resourceEntities(target, operation.resource, slice.entityData),
+      )
+    // Decisions on statements are kept by who knows their shapes.
+    if (facts !== undefined) return ask()
+    const around = circumstances(this.#contextUse, principal, target, context)
+    if (around === undefined) return ask()
+    const key = JSON.stringify([operation, around])
+    const decision = this.#kept.get(key) ?? ask()
+    this.#kept.set(key, decision)
+    return decision
   }
 
   /** Decides on an action of administration, on `Gateway::"sallyport"`. Never throws, as `decide`. */

@@ -15,8 +15,15 @@ export interface ProtocolAdapter {
    * nothing that needs a session and has been dealt with (a CancelRequest).
    */
   greet(client: Duplex, signal: AbortSignal): Promise<Greeting | undefined>
-  /** `upstream.ts`: speaks as the client, with a temporary credential. */
-  connect(target: Target, credential: Credential, signal: AbortSignal): Promise<Upstream>
+  /**
+   * `upstream.ts`: speaks as the client, with a temporary credential. It may still be in the making: the target is
+   * reached meanwhile, and is told nothing before.
+   */
+  connect(
+    target: Target,
+    credential: Credential | Promise<Credential>,
+    signal: AbortSignal,
+  ): Promise<Upstream>
   /**
    * `relay.ts`: moves messages both ways, asking the guard first. Resolves with who hung up; rejects with a SallyportError
    * when the session had to be ended (the guard's signal, a broken message, a recording that failed), after telling the client.

@@ -8,7 +8,7 @@ import type {
   StatementReading,
   Target,
 } from '../access/model.ts'
-import { principalKey } from '../policy/capability-for.ts'
+import { circumstances } from '../policy/circumstances.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
 import type { Guard, SessionRecorder, Verdict, VerdictCache } from '../protocols/contract.ts'
 import type { Catalogs } from './catalogs.ts'
@@ -173,16 +173,10 @@ export class SessionGuard implements Guard {
     return !this.#point.contextUse().has('time')
   }
 
+  /** Verdicts that hang on the moment are not kept, so that any key will do for those. */
   #cacheKey(): string {
     const parts = this.#point.contextUse()
-    return JSON.stringify([
-      principalKey(this.#principal),
-      this.#target.name,
-      parts.has('sourceIp') ? this.#context.sourceIp : null,
-      parts.has('purpose') ? (this.#context.purpose ?? null) : null,
-      parts.has('via') ? this.#context.via : null,
-      parts.has('session') ? this.#context.sessionId : null,
-    ])
+    return circumstances(parts, this.#principal, this.#target, this.#context) ?? this.sessionId
   }
 }
 

@@ -100,8 +100,7 @@ export async function serve(
     using live = services.live.open({ id, principal, target, context, ticketId: proven.ticketId }, stop)
     if (proven.deadline !== undefined) live.endAt(proven.deadline)
     const opening = AbortSignal.any([admission, live.signal])
-    if (proven.ticketId !== undefined)
-      await inTime(services.identity.tickets.confirm(proven.ticketId), opening)
+    if (proven.confirm !== undefined) await inTime(proven.confirm(), opening)
 
     await using recording = services.recordings.open(
       {

@@ -1,14 +1,27 @@
-import type { Selectable } from 'kysely'
+import type { Principal } from '../access/model.ts'
 import type { TicketRow, TicketStore } from '../identity/ports.ts'
 import type { Store } from './database.ts'
-import type { Schema } from './schema.ts'
 import { reached } from './store-error.ts'
+
+const SELECT = `SELECT id, principal, target, purpose, client_session, created_at, expires_at, revoked_at
+  FROM sallyport.tickets`
+
+interface Row {
+  id: string
+  principal: Principal
+  target: string
+  purpose: string | null
+  client_session: string | null
+  created_at: Date
+  expires_at: Date
+  revoked_at: Date | null
+}
 
 /** Tickets in the store, found by the keyed hash of their secret, which itself is never there. */
 export class StoredTickets implements TicketStore {
-  readonly #store: Pick<Store, 'db'>
+  readonly #store: Pick<Store, 'db' | 'quick'>
 
-  constructor(store: Pick<Store, 'db'>) {
+  constructor(store: Pick<Store, 'db' | 'quick'>) {
     this.#store = store
   }
 
@@ -32,13 +45,11 @@ export class StoredTickets implements TicketStore {
   }
 
   async find(hash: Buffer): Promise<TicketRow | undefined> {
-    const query = this.#store.db.selectFrom('tickets').selectAll().where('hash', '=', hash)
-    return ticketRow(await reached(query.executeTakeFirst()))
+    return await this.#one('ticket_find', `${SELECT} WHERE hash = $1`, hash)
   }
 
   async get(id: string): Promise<TicketRow | undefined> {
-    const query = this.#store.db.selectFrom('tickets').selectAll().where('id', '=', id)
-    return ticketRow(await reached(query.executeTakeFirst()))
+    return await this.#one('ticket_get', `${SELECT} WHERE id = $1`, id)
   }
 
   async revoke(id: string, at: Date): Promise<boolean> {
@@ -56,9 +67,15 @@ export class StoredTickets implements TicketStore {
       .where((where) => where.or([where('expires_at', '<', before), where('revoked_at', '<', before)]))
     return Number((await reached(query.executeTakeFirst())).numDeletedRows)
   }
+
+  /** Every session waits for this: one prepared statement. */
+  async #one(name: string, text: string, key: string | Buffer): Promise<TicketRow | undefined> {
+    const [row] = await this.#store.quick.query<Row>(name, text, [key])
+    return ticketRow(row)
+  }
 }
 
-function ticketRow(row: Selectable<Schema['tickets']> | undefined): TicketRow | undefined {
+function ticketRow(row: Row | undefined): TicketRow | undefined {
   if (row === undefined) return undefined
   return {
     id: row.id,

@@ -6,7 +6,13 @@ import { replaceDenied, replaceUnknown } from './denial.ts'
 import { type Denied, ENTRY, type InFlight } from './in-flight.ts'
 import { FRONTEND } from './messages.ts'
 import { withExecuted } from './executed-reading.ts'
-import { isUsableName, type Named, type NamedStatements, type Portal, type Prepared } from './named-statements.ts'
+import {
+  isUsableName,
+  type Named,
+  type NamedStatements,
+  type Portal,
+  type Prepared,
+} from './named-statements.ts'
 import { shapeKey } from './shape-key.ts'
 import type { KnownStatement, StatementCache } from './statement-cache.ts'
 

@@ -43,7 +43,11 @@ export class PostgresAdapter implements ProtocolAdapter {
     return this.#server.greet(client, signal)
   }
 
-  connect(target: Target, credential: Credential, signal: AbortSignal): Promise<Upstream> {
+  connect(
+    target: Target,
+    credential: Credential | Promise<Credential>,
+    signal: AbortSignal,
+  ): Promise<Upstream> {
     return connectUpstream(target, credential, signal)
   }
 

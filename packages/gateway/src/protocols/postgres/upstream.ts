@@ -132,16 +132,25 @@ function closeAfter(stream: Duplex, lastWords: Buffer): Promise<void> {
 
 /**
  * Connects to a target and logs in with a temporary credential, by SCRAM-SHA-256 only: a target that asks for the secret
- * itself, or for its MD5, is refused.
- * @throws SallyportError TARGET_UNREACHABLE with the step that failed
+ * itself, or for its MD5, is refused. PostgreSQL starts a process for the connection as soon as it is dialled, which
+ * takes about as long as the credential that is still in the making.
+ * @throws SallyportError TARGET_UNREACHABLE with the step that failed; why there is no credential
  */
 export async function connectUpstream(
   target: Target,
-  credential: Credential,
+  awaited: Credential | Promise<Credential>,
   signal: AbortSignal,
 ): Promise<PostgresUpstream> {
   const dial = (within: AbortSignal): Promise<Duplex> => dialTarget(target, within)
-  const stream = await dial(signal)
+  const dialling = dial(signal)
+  let credential: Credential
+  try {
+    ;[credential] = await Promise.all([awaited, dialling])
+  } catch (error) {
+    void dialling.then((stream) => stream.destroy()).catch(() => undefined)
+    throw error
+  }
+  const stream = await dialling
   try {
     stream.write(encodeStartup(startupParameters(target, credential)))
     return await logIn(stream, credential, target, signal, dial)
