@@ -7,6 +7,8 @@ export interface Grant {
   readonly verb: Verb
   readonly schema: string
   readonly table: string
+  /** Only these columns, sorted; SELECT, INSERT and UPDATE only. Left out: the whole table, columns to come included. */
+  readonly columns?: readonly string[]
 }
 
 /** Everything a temporary credential may do on a target, in one canonical order. */

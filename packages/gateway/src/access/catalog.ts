@@ -1,16 +1,83 @@
-/** What there is on a target, as far as policy and credentials need to know it. */
+/** What there is on a target, as far as policy, credentials and masking need to know it. Plain data: it is sent to threads. */
 export interface Catalog {
   /** Differs whenever anything below does. */
   readonly version: string
+  /** As PostgreSQL counts: 180004. */
+  readonly serverVersion: number
   readonly schemas: readonly string[]
+  /** The schemas in which a session that has set nothing looks for bare names, pg_catalog left out; "$user" stands for nothing. */
+  readonly searchPath: readonly string[]
+  /** Those of users, and those of PostgreSQL's own schemas (`isSystemSchema`). */
   readonly relations: readonly Relation[]
+  /** Functions, procedures and aggregates outside of PostgreSQL's own schemas. */
+  readonly functions: readonly Routine[]
+  /** Operators outside of PostgreSQL's own schemas, by schema and name: what they run can be anything. */
+  readonly operators: readonly { readonly schema: string; readonly name: string }[]
 }
 
-export interface Relation {
+export interface RelationId {
   readonly schema: string
   readonly name: string
+}
+
+export interface Relation extends RelationId {
+  /** `pg_class.oid`, as RowDescription says it. */
+  readonly oid: number
   readonly kind: 'table' | 'view' | 'materialized-view' | 'partitioned-table' | 'foreign-table'
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[]
+  readonly columns: readonly Column[]
   /** Sequences that an INSERT needs USAGE on: those owned by its columns. */
-  readonly sequences: readonly { readonly schema: string; readonly name: string }[]
+  readonly sequences: readonly RelationId[]
+  /** The query of a view or materialized view, as `pg_get_viewdef` gives it. */
+  readonly definition?: string
+  /** A view whose base tables are read with the rights of whoever asks (`security_invoker`). */
+  readonly invokerRights?: true
+  /** What it inherits from or is a partition of: whoever reads that reads this. */
+  readonly parents: readonly RelationId[]
+  /** Writing to it runs a rewrite rule, which can do anything. */
+  readonly hasRules: boolean
+  readonly triggers: readonly Trigger[]
+  readonly foreignKeys: readonly ForeignKey[]
+}
+
+export interface Column {
+  readonly name: string
+  /** As `format_type` writes it. */
+  readonly type: string
+  readonly nullable: boolean
+  /** `pg_attribute.attnum`, as RowDescription says it. */
+  readonly number: number
+  /** The expression of a generated column. */
+  readonly generatedFrom?: string
+}
+
+export interface Trigger {
+  readonly name: string
+  readonly on: readonly ('insert' | 'update' | 'delete' | 'truncate')[]
+  readonly function: RelationId
+}
+
+export interface ForeignKey {
+  readonly name: string
+  readonly columns: readonly string[]
+  readonly references: RelationId
+  readonly onDelete: ReferentialAction
+  readonly onUpdate: ReferentialAction
+}
+
+/** `changes`: CASCADE, SET NULL or SET DEFAULT: rows of the referencing table are deleted or updated. */
+export type ReferentialAction = 'refuses' | 'cascades' | 'changes'
+
+export interface Routine extends RelationId {
+  readonly kind: 'function' | 'procedure' | 'aggregate' | 'window'
+  /** Types of its arguments, as `pg_get_function_identity_arguments` writes them. */
+  readonly arguments: string
+  readonly volatility: 'immutable' | 'stable' | 'volatile'
+  readonly returnsSet: boolean
+  readonly securityDefiner: boolean
+  readonly language: string
+}
+
+/** `pg_` is reserved for PostgreSQL's own schemas (PostgreSQL, "Schemas"). */
+export function isSystemSchema(schema: string): boolean {
+  return schema.startsWith('pg_') || schema === 'information_schema'
 }

@@ -1,4 +1,7 @@
 /** The vocabulary every other folder speaks. Pure types; imports nothing but `Secret`. */
+import type { ApprovalNeed, GrantedApproval } from './approval.ts'
+import type { Grant } from './capability.ts'
+import type { DataFlow } from './data-flow.ts'
 import type { Secret } from './secret.ts'
 
 export type PrincipalKind = 'user' | 'agent' | 'service'
@@ -47,6 +50,8 @@ export type Resource =
   | { readonly type: 'Database' }
   | { readonly type: 'Schema'; readonly schema: string }
   | { readonly type: 'Table'; readonly schema: string; readonly table: string }
+  /** A kind of sensitive data, and the kinds of which it is a special case, from the inside out. */
+  | { readonly type: 'DataClass'; readonly name: string; readonly within: readonly string[] }
 
 /** The actions of the policy schema that apply to targets. A closed set: what is none of these is `opaque`. */
 export const ACTIONS = [
@@ -70,6 +75,8 @@ export const ACTIONS = [
   'listen',
   'notify',
   'maintain',
+  'reveal',
+  'infer',
 ] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -77,6 +84,23 @@ export type Action = (typeof ACTIONS)[number]
 export interface Operation {
   readonly action: Action
   readonly resource: Resource
+  /**
+   * The columns of the table that are read or written, sorted; `[]`: the table, but none of its columns (`count(*)`). Left
+   * out where the action is not on columns.
+   */
+  readonly columns?: readonly string[]
+  /**
+   * It happens by way of something else that the statement names: a table below a view, a partition, a cascade. What policy
+   * forbids there is forbidden; a permit is needed only for what is named.
+   */
+  readonly through?: RelationPath
+}
+
+/** `public.v_orders`, and how it leads there. */
+export interface RelationPath {
+  readonly schema: string
+  readonly table: string
+  readonly by: 'view' | 'partition' | 'parent' | 'foreign-key'
 }
 
 /** What policy may ask about the statement as a whole. */
@@ -89,6 +113,10 @@ export interface StatementFacts {
   readonly functions: readonly string[]
   /** One simple query held more than one statement. */
   readonly multi: boolean
+  /** Some rows are locked: FOR UPDATE, FOR SHARE. */
+  readonly locksRows: boolean
+  /** It could run inside a read-only transaction. */
+  readonly readOnly: boolean
   /** The outermost LIMIT when it is a constant. */
   readonly limit?: number
   /** `opaque`: it could not be read whole, so it could do anything, and is denied. */
@@ -106,6 +134,9 @@ export interface StatementReading {
    * text (a LIMIT, an argument that names something).
    */
   readonly dependsOn: 'shape' | 'text'
+  /** Privileges that the target itself will check: what a credential for this statement alone needs. */
+  readonly needs: readonly Grant[]
+  readonly flow: DataFlow
 }
 
 /** Everything around the request that policy may look at. */
@@ -117,6 +148,10 @@ export interface AccessContext {
   readonly via: 'postgres' | 'mcp' | 'api'
   /** Epoch milliseconds. */
   readonly now: number
+  /** What people have said to this very statement. */
+  readonly approval?: GrantedApproval
+  /** How a masked column would be told from the answer; with `infer` only. */
+  readonly inference?: string
 }
 
 export interface AccessRequest {
@@ -143,6 +178,8 @@ export type Decision =
       readonly policies: readonly string[]
       readonly reason: string
       readonly hint?: string
+      /** Set when only people's word is missing: with it, the same policies would permit. */
+      readonly approval?: ApprovalNeed
       /** Left out: ACCESS_POLICY_DENIED. */
       readonly code?: 'ACCESS_POLICY_DENIED' | 'ACCESS_POLICY_ERROR' | 'ACCESS_STATEMENT_OPAQUE'
     }

@@ -1,3 +1,4 @@
+import { columnOf, tableOf } from '../access/catalog.fixture.ts'
 import type { Principal, Target } from '../access/model.ts'
 import { AuthenticationFailed } from '../access/errors.ts'
 import { Secret } from '../access/secret.ts'
@@ -131,12 +132,9 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
       list: () => targets,
       get: (name) => targets.find((one) => one.name === name),
       describe: async () => [
-        {
-          schema: 'public',
-          name: 'customers',
-          kind: 'table',
-          columns: [{ name: 'id', type: 'integer', nullable: false }],
-        },
+        tableOf('customers', [], {
+          columns: [columnOf('id', 1, { type: 'integer', nullable: false })],
+        }),
       ],
     },
     policy: {

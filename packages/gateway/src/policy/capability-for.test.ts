@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Catalog, Relation } from '../access/catalog.ts'
+import { catalogOf, tableOf } from '../access/catalog.fixture.ts'
 import type { Principal } from '../access/model.ts'
 import { capabilityFor } from './capability-for.ts'
 import { principalKey } from './circumstances.ts'
@@ -22,20 +23,19 @@ import {
 const DEMO = new URL('../../../cli/src/dev/shop/resources/policies.cedar', import.meta.url)
 
 function relation(schema: string, name: string): Relation {
-  return { schema, name, kind: 'table', columns: [], sequences: [] }
+  return tableOf(`${schema}.${name}`)
 }
 
-const CATALOG: Catalog = {
-  version: '1',
-  schemas: ['public', 'private', 'pg_catalog', 'information_schema'],
-  relations: [
+const CATALOG: Catalog = catalogOf(
+  [
     relation('public', 'orders'),
     relation('public', 'employees'),
     relation('private', 'notes'),
     relation('pg_catalog', 'pg_class'),
     relation('information_schema', 'tables'),
   ],
-}
+  { schemas: ['public', 'private', 'pg_catalog', 'information_schema'] },
+)
 
 function grants(point: DecisionPoint, who: Principal, more: Partial<typeof CONTEXT> = {}): string[] {
   const { grants } = capabilityFor(point, who, SHOP, CATALOG, { ...CONTEXT, ...more })
@@ -120,7 +120,7 @@ test('is kept for the same question, and forgotten with the policies', () => {
 
 test('equals what asking for each of 1,000 tables would give', () => {
   const relations = Array.from({ length: 1000 }, (_, i) => relation(`s${i % 3}`, `t${i}`))
-  const catalog = { version: '2', schemas: ['s0', 's1', 's2'], relations }
+  const catalog = catalogOf(relations, { version: '2', schemas: ['s0', 's1', 's2'] })
   const point = pointOf(`
     @id("a") permit (principal in Group::"data-science", action == Action::"select", resource in Schema::"shop/s0");
     @id("b") permit (principal, action == Action::"select", resource in Database::"shop/shop")

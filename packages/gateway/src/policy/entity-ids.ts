@@ -34,11 +34,15 @@ export function tableEntity(target: Target, schema: string, table: string): Enti
   return { type: 'Table', id: `${target.name}/${part(schema)}.${part(table)}` }
 }
 
+export function dataClassEntity(name: string): EntityId {
+  return { type: 'DataClass', id: name }
+}
+
 export function databaseEntity(target: Target): EntityId {
   return { type: 'Database', id: `${target.name}/${part(target.database)}` }
 }
 
-/** The resource and everything it is in, from the inside out. The last one is always the target. */
+/** The resource and everything it is in, from the inside out. The last one is always the target, but for a data class. */
 export function lineage(target: Target, resource: Resource): readonly [EntityId, ...EntityId[]] {
   const outermost = targetEntity(target)
   switch (resource.type) {
@@ -55,6 +59,8 @@ export function lineage(target: Target, resource: Resource): readonly [EntityId,
         databaseEntity(target),
         outermost,
       ]
+    case 'DataClass':
+      return [dataClassEntity(resource.name), ...resource.within.map(dataClassEntity)]
     default:
       return resource satisfies never
   }

@@ -19,6 +19,7 @@ export function askedOf(principal: Principal, target: Target, { action, resource
     Target: () => `target ${target.name}`,
     Database: () => `database ${target.database}`,
     Schema: () => `schema ${'schema' in resource ? resource.schema : ''}`,
+    DataClass: () => `data class ${'name' in resource ? resource.name : ''}`,
     Table: () => ('table' in resource ? `${resource.schema}.${resource.table}` : ''),
   }[resource.type]()
   const words = action === 'connect' ? `connect to ${where}` : `${action} on ${where}`

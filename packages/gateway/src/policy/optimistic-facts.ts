@@ -16,6 +16,8 @@ const HARMLESS: StatementFacts = {
   whereIsTrivial: false,
   functions: [],
   multi: false,
+  locksRows: false,
+  readOnly: false,
   limit: 1,
   reading: 'complete',
 }
@@ -41,7 +43,15 @@ export function* optimisticFacts(uses: readonly PolicyUses[]): Generator<Stateme
         for (const whereIsTrivial of hasWhere ? [false, true] : [false]) {
           for (const multi of [false, true]) {
             if (left-- === 0) return
-            const facts = { hasWhere, whereIsTrivial, functions: calls, multi, reading: 'complete' } as const
+            const facts = {
+              hasWhere,
+              whereIsTrivial,
+              functions: calls,
+              multi,
+              locksRows: false,
+              readOnly: false,
+              reading: 'complete',
+            } as const
             yield limit === undefined ? facts : { ...facts, limit }
           }
         }

@@ -52,6 +52,8 @@ export const FACTS: StatementFacts = {
   whereIsTrivial: false,
   functions: [],
   multi: false,
+  locksRows: false,
+  readOnly: true,
   reading: 'complete',
 }
 

@@ -7,9 +7,11 @@ import type { Catalog } from '../access/catalog.ts'
 import type { StatementReading, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
 import type {
+  ApprovalSubject,
   Credential,
   Greeting,
   Guard,
+  PendingApproval,
   ProtocolAdapter,
   RecordingWaiter,
   SessionRecorder,
@@ -291,7 +293,15 @@ class Gate implements AsyncDisposable {
   }
 }
 
-const CATALOG: Catalog = { version: '1', schemas: [], relations: [] }
+const CATALOG: Catalog = {
+  version: '1',
+  serverVersion: 180_000,
+  schemas: [],
+  searchPath: [],
+  relations: [],
+  functions: [],
+  operators: [],
+}
 
 /** Decides as the world says, and keeps the recording in memory. */
 class ConformanceGuard implements Guard {
@@ -324,6 +334,10 @@ class ConformanceGuard implements Guard {
     const common = { permitted, epoch: this.epoch, reusable: true, json: '{}' }
     if (permitted) return { ...common, policies: [] }
     return { ...common, policies: [this.policy], reason: 'it is forbidden', hint: this.hint }
+  }
+
+  requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
+    return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
   }
 }
 

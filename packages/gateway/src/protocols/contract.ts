@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Capability } from '../access/capability.ts'
+import type { ApprovalNeed } from '../access/approval.ts'
 import type { Catalog } from '../access/catalog.ts'
 import type { SallyportError } from '../access/errors.ts'
+import type { ResultMasks } from '../access/masking.ts'
 import type { Obligation, StatementReading, Target } from '../access/model.ts'
 import type { Permit } from '../access/permit.ts'
 import type { Secret } from '../access/secret.ts'
@@ -74,6 +76,10 @@ export interface Verdict {
   readonly epoch: number
   /** False when it hangs on something that changes with every call (the time): ask again each time. */
   readonly reusable: boolean
+  /** What has to be done to the answer before the client gets it. */
+  readonly masks?: ResultMasks
+  /** Not permitted, but people can permit it: `Guard.requestApproval`. */
+  readonly approval?: ApprovalNeed
   /** `{"effect":…,"policies":…,"operations":…}`, as the recording holds it; made once per verdict, not per statement. */
   readonly json: string
 }
@@ -96,7 +102,61 @@ export interface Guard {
   readonly verdicts: VerdictCache
   /** Asks policy for every operation of a statement. Never throws: what cannot be decided is denied. */
   authorize(reading: StatementReading): Verdict
+  /**
+   * Asks people. The request is stored before it returns an id; the statement waits for `outcome`.
+   * @param verdict one with `approval`
+   * @throws SallyportError LIMIT_REACHED, STORE_UNAVAILABLE: then the statement is denied
+   */
+  requestApproval(subject: ApprovalSubject, verdict: Verdict): Promise<PendingApproval>
   readonly recorder: SessionRecorder
+}
+
+/** Exactly what would run. An approval is bound to the digest of all of it. */
+export interface ApprovalSubject {
+  /** The statement as it will be sent. */
+  readonly text: string
+  readonly reading: StatementReading
+  readonly parameters: readonly BoundParameter[]
+  /** The schemas in which bare names are looked for. */
+  readonly searchPath: readonly string[]
+}
+
+/** A parameter of a Bind message, as sent. */
+export interface BoundParameter {
+  /** 0: text, 1: binary. */
+  readonly format: number
+  /** The type's OID when Parse said it, else 0. */
+  readonly type: number
+  readonly value: Buffer | null
+}
+
+/** A statement that waits for people. */
+export interface PendingApproval {
+  readonly id: string
+  /** Where to decide: for the client's user. */
+  readonly url: string
+  readonly expiresAt: Date
+  /** Never rejects. */
+  readonly outcome: Promise<ApprovalOutcome>
+  /** The client has gone, or cancelled. No decision counts any more. */
+  withdraw(why: string): void
+}
+
+export type ApprovalOutcome =
+  | {
+      readonly granted: true
+      /**
+       * At the last moment before the bytes go out: uses the approval up, asks policy again with it, and gives the
+       * credential what the statement needs. Not granted after all when anything differs.
+       */
+      redeem(): Promise<RedeemedApproval>
+    }
+  | { readonly granted: false; readonly verdict: Verdict }
+
+export interface RedeemedApproval {
+  readonly verdict: Verdict
+  /** Takes the privilege away again. To be called when the statement has ended, however. Never rejects. */
+  release(): Promise<void>
 }
 
 /** Bounded; forgets the least used. */
@@ -152,6 +212,17 @@ export interface CredentialIssuer extends AsyncDisposable {
   issue(plan: CredentialPlan, signal: AbortSignal): Promise<Credential>
   /** Idempotent: revoking what never existed, or is already gone, succeeds. Ends the credential's live sessions first. */
   revoke(handle: string, signal: AbortSignal): Promise<void>
+  /**
+   * Makes the credential's capability exactly this one, also while a session is on it: `extra` on top, for one approved
+   * statement. Idempotent.
+   * @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED; the credential then has the old one, the new one or both
+   */
+  assign(
+    handle: string,
+    capability: Capability,
+    extra: readonly Capability[],
+    signal: AbortSignal,
+  ): Promise<void>
   /** All credentials on the target that bear this owner's name, or have expired under any owner's. */
   list(
     owner: string,

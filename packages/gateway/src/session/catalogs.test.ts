@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Catalog } from '../access/catalog.ts'
+import { catalogOf } from '../access/catalog.fixture.ts'
 import { SHOP } from '../policy/policy-fixtures.ts'
 import { Catalogs } from './catalogs.ts'
 
 function catalog(version: string): Catalog {
-  return { version, schemas: ['public'], relations: [] }
+  return catalogOf([], { version })
 }
 
 test('a catalog that was being read when its target was redefined is not taken for that of the new one', async () => {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { SallyportError } from '../access/errors.ts'
 import type { Catalog } from '../access/catalog.ts'
 import type {
   AccessContext,
@@ -10,7 +11,14 @@ import type {
 } from '../access/model.ts'
 import { circumstances } from '../policy/circumstances.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
-import type { Guard, SessionRecorder, Verdict, VerdictCache } from '../protocols/contract.ts'
+import type {
+  ApprovalSubject,
+  Guard,
+  PendingApproval,
+  SessionRecorder,
+  Verdict,
+  VerdictCache,
+} from '../protocols/contract.ts'
 import type { Catalogs } from './catalogs.ts'
 import type { SessionMetrics } from './ports.ts'
 
@@ -122,6 +130,11 @@ export class SessionGuard implements Guard {
     const verdict = this.#ask(operations, reading, epoch)
     this.#metrics.decided((performance.now() - began) / 1000)
     return verdict
+  }
+
+  /** @throws SallyportError LIMIT_REACHED: nobody can be asked */
+  requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
+    return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
   }
 
   #ask(operations: readonly Operation[], reading: StatementReading, epoch: number): Verdict {

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { Secret } from '../access/secret.ts'
 import type { Catalog } from '../access/catalog.ts'
+import { NO_FLOW } from '../access/data-flow.ts'
+import { catalogOf } from '../access/catalog.fixture.ts'
 import type { SessionRecorder } from '../protocols/contract.ts'
 import { DecisionPoint } from '../policy/decision-point.ts'
 import { ANA, FACTS } from '../policy/policy-fixtures.ts'
@@ -12,7 +14,7 @@ import { SessionGuard, Verdicts } from './guard.ts'
 import { LiveSessions } from './live-sessions.ts'
 import { ResourcesInForce } from './resources-in-force.ts'
 
-const CATALOG: Catalog = { version: '1', schemas: ['public'], relations: [] }
+const CATALOG: Catalog = catalogOf([])
 const SHOP = {
   kind: 'Target',
   name: 'shop',
@@ -88,7 +90,13 @@ async function started() {
     })
     const resource = { type: 'Table', schema: 'public', table: 'customers' } as const
     const ask = () =>
-      guard.authorize({ operations: [{ action: 'select', resource }], facts: FACTS, dependsOn: 'shape' })
+      guard.authorize({
+        operations: [{ action: 'select', resource }],
+        facts: FACTS,
+        dependsOn: 'shape',
+        needs: [],
+        flow: NO_FLOW,
+      })
     return { signal, ask }
   }
   return { resources, open }

@@ -41,7 +41,8 @@ WITH relations AS MATERIALIZED (
 ),
 columns AS MATERIALIZED (
   SELECT a.attrelid AS relation, json_agg(json_build_object(
-    'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'nullable', NOT a.attnotnull)
+    'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'nullable', NOT a.attnotnull,
+    'number', a.attnum)
     ORDER BY a.attnum) AS list
   FROM pg_attribute a WHERE a.attrelid IN (SELECT oid FROM relations) AND a.attnum > 0 AND NOT a.attisdropped
   GROUP BY a.attrelid
@@ -88,14 +89,33 @@ export async function readCatalog(query: Query): Promise<Catalog> {
   const version = createHash('sha256')
     .update(JSON.stringify([schemas, relations, oids]))
     .digest('hex')
-  return { version: version.slice(0, 32), schemas, relations }
+  return {
+    version: version.slice(0, 32),
+    serverVersion: 0,
+    schemas,
+    searchPath: ['public'],
+    relations,
+    functions: [],
+    operators: [],
+  }
 }
 
 function relationOf(row: RelationRow): Relation {
-  const { schema, name, columns, sequences } = row
+  const { oid, schema, name, columns, sequences } = row
   const kind = KINDS[row.kind]
   if (kind === undefined) {
     throw new SallyportError('TARGET_ISSUER_FAILED', `the target has a relation of kind "${row.kind}"`)
   }
-  return { schema, name, kind, columns, sequences }
+  return {
+    oid,
+    schema,
+    name,
+    kind,
+    columns,
+    sequences,
+    parents: [],
+    hasRules: false,
+    triggers: [],
+    foreignKeys: [],
+  }
 }

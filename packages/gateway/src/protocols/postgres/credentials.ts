@@ -83,6 +83,22 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     await this.#doing('remove a temporary role', () => revokeRole(this.#connections, handle, signal))
   }
 
+  async assign(
+    handle: string,
+    capability: Capability,
+    extra: readonly Capability[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const owner = ownerOfLeaseRole(handle)
+    await this.#doing('change what a temporary role may do', async () => {
+      for (const one of [capability, ...extra]) {
+        const holder = this.#capabilityRole(owner, one.hash)
+        await this.#capabilities.ensure(holder, one)
+        await this.#connections.query(`GRANT ${identifier(holder)} TO ${identifier(handle)}`, signal)
+      }
+    })
+  }
+
   async list(
     owner: string,
     signal: AbortSignal,

@@ -1,3 +1,4 @@
+import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { StatementReading } from '../../access/model.ts'
 
 /**
@@ -33,5 +34,7 @@ export function withExecuted(
     },
     ...(because === undefined ? {} : { opaqueBecause: because }),
     dependsOn: 'text',
+    needs: [...outer.needs, ...executed.needs],
+    flow: UNKNOWN_FLOW,
   }
 }

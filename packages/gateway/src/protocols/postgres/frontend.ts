@@ -1,3 +1,4 @@
+import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { Guard, Verdict } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
@@ -393,9 +394,19 @@ export class Frontend {
     const { guard } = this.#state
     const verdict = guard.authorize({
       operations: [],
-      facts: { hasWhere: false, whereIsTrivial: false, functions: [], multi: false, reading: 'opaque' },
+      facts: {
+        hasWhere: false,
+        whereIsTrivial: false,
+        functions: [],
+        multi: false,
+        locksRows: false,
+        readOnly: false,
+        reading: 'opaque',
+      },
       opaqueBecause: why,
       dependsOn: 'text',
+      needs: [],
+      flow: UNKNOWN_FLOW,
     })
     const number = guard.recorder.statement(`-- ${why}`, verdict)
     return this.#replace(type, verdict, number, kind)

@@ -1,16 +1,25 @@
 import { loadModule, parseSync } from 'libpg-query'
 import { LRUCache } from 'lru-cache'
 import type { Catalog } from '../../access/catalog.ts'
-import type { SallyportError } from '../../access/errors.ts'
+import { catalogOf } from '../../access/catalog.fixture.ts'
+import { SallyportError } from '../../access/errors.ts'
 import type { Action, StatementReading } from '../../access/model.ts'
-import type { Guard, RecordingWaiter, SessionRecorder, Verdict, VerdictCache } from '../contract.ts'
+import type {
+  ApprovalSubject,
+  Guard,
+  PendingApproval,
+  RecordingWaiter,
+  SessionRecorder,
+  Verdict,
+  VerdictCache,
+} from '../contract.ts'
 import { combineReadings } from '../sql/combine-readings.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import { opaqueReading, type SqlReading } from '../sql/reading.ts'
 import type { SqlReader } from './statement-cache.ts'
 import { refuseText } from './statement-text.ts'
 
-export const CATALOG: Catalog = { version: '1', schemas: ['public'], relations: [] }
+export const CATALOG: Catalog = catalogOf([])
 
 /** PostgreSQL's parser in this very thread, for tests. */
 export async function directReader(): Promise<SqlReader> {
@@ -115,6 +124,10 @@ export class TestGuard implements Guard {
 
   end(reason: SallyportError): void {
     this.#abort.abort(reason)
+  }
+
+  requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
+    return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
   }
 
   authorize(reading: StatementReading): Verdict {

@@ -1,6 +1,7 @@
 import { loadModule, parseSync } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Catalog, Relation } from '../../access/catalog.ts'
+import { catalogOf, columnOf, tableOf } from '../../access/catalog.fixture.ts'
 import { combineReadings } from '../sql/combine-readings.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import { resolveReading } from './inspect.ts'
@@ -8,18 +9,14 @@ import { resolveReading } from './inspect.ts'
 beforeAll(() => loadModule())
 
 function table(schema: string, name: string): Relation {
-  const columns = [
-    { name: 'id', type: 'integer', nullable: false },
-    { name: 'note', type: 'text', nullable: true },
-  ]
-  return { schema, name, kind: 'table', columns, sequences: [] }
+  const columns = [columnOf('id', 1, { type: 'integer', nullable: false }), columnOf('note', 2)]
+  return tableOf(`${schema}.${name}`, [], { columns })
 }
 
-const CATALOG: Catalog = {
-  version: '1',
-  schemas: ['public', 'sales'],
-  relations: [table('public', 'orders'), table('sales', 'orders'), table('public', 'pg_odd')],
-}
+const CATALOG: Catalog = catalogOf(
+  [table('public', 'orders'), table('sales', 'orders'), table('public', 'pg_odd')],
+  { schemas: ['public', 'sales'] },
+)
 
 function resolve(sql: string) {
   return resolveReading(combineReadings(readStatements(parseSync(sql))), CATALOG)

@@ -1,4 +1,5 @@
 import type { Catalog, Relation } from '../../access/catalog.ts'
+import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Operation, Resource, StatementReading } from '../../access/model.ts'
 import type { NotNullQuestion, RelationName, SqlReading, SqlResource } from '../sql/reading.ts'
 
@@ -21,6 +22,8 @@ export function resolveReading(sql: SqlReading, catalog: Catalog): StatementRead
     facts: { ...sql.facts, whereIsTrivial: isTrivial },
     ...(sql.opaqueBecause === undefined ? {} : { opaqueBecause: sql.opaqueBecause }),
     dependsOn: sql.dependsOn,
+    needs: [],
+    flow: UNKNOWN_FLOW,
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Catalog } from '../../access/catalog.ts'
+import { catalogOf, columnOf, tableOf } from '../../access/catalog.fixture.ts'
 import type { StatementReading } from '../../access/model.ts'
 import type { SqlReading } from '../sql/reading.ts'
 import { resolveReading } from './inspect.ts'
@@ -34,17 +35,11 @@ interface Case {
 }
 
 /** The tables of the corpus, whose ids cannot be null. */
-const TABLES: Catalog = {
-  version: '1',
-  schemas: ['public'],
-  relations: ['customers', 'orders', 'employees'].map((name) => ({
-    schema: 'public',
-    name,
-    kind: 'table',
-    columns: [{ name: 'id', type: 'integer', nullable: false }],
-    sequences: [],
-  })),
-}
+const TABLES: Catalog = catalogOf(
+  ['customers', 'orders', 'employees'].map((name) =>
+    tableOf(name, [], { columns: [columnOf('id', 1, { type: 'integer', nullable: false })] }),
+  ),
+)
 
 /** What the reading of a case does not show, though the case says so. */
 function missing(

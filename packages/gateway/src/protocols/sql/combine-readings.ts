@@ -20,6 +20,8 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
       whereIsTrivial: facts.some(({ whereIsTrivial }) => whereIsTrivial),
       functions: [...new Set(facts.flatMap(({ functions }) => functions))].toSorted(),
       multi: statements.length > 1,
+      locksRows: facts.some(({ locksRows }) => locksRows),
+      readOnly: facts.every(({ readOnly }) => readOnly),
       reading: because === undefined ? 'complete' : 'opaque',
     },
     ...(because === undefined ? {} : { opaqueBecause: because }),

@@ -102,6 +102,8 @@ export class ReadingBuilder {
         whereIsTrivial: this.#whereIsTrivial,
         functions: [...this.#functions].toSorted(),
         multi: false,
+        locksRows: false,
+        readOnly: false,
         ...(this.#limit === undefined ? {} : { limit: this.#limit }),
         reading: this.#opaqueBecause === undefined ? 'complete' : 'opaque',
       },

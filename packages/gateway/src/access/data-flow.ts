@@ -1,0 +1,70 @@
+import type { RelationId } from './catalog.ts'
+
+/** One column of one relation, resolved down to the table that stores it. */
+export interface SourceColumn extends RelationId {
+  readonly column: string
+}
+
+/** Where the values of a statement come from and what else they decide: what masking is computed from. */
+export interface DataFlow {
+  /**
+   * A source list for each column of the result, in order; empty for a statement without a result. `unknown`: its width
+   * or origin cannot be told, and every column of the result may hold anything in `touched`.
+   */
+  readonly outputs: readonly OutputColumn[] | 'unknown'
+  /** Columns that decide what is visible without being shown. */
+  readonly inferences: readonly Inference[]
+  /**
+   * Every column whose value the target looks at for this statement, views resolved: what an error message, a notice or
+   * a plan of it may quote. `anything`: code that could not be read is run, so any column of the target.
+   */
+  readonly touched: readonly SourceColumn[] | 'anything'
+  /** Columns of results that are written into columns: what is stored where (INSERT … SELECT, UPDATE … SET). */
+  readonly stored: readonly {
+    readonly from: readonly SourceColumn[] | 'anything'
+    readonly to: SourceColumn
+  }[]
+  /** Parameters (`$1` is 1) that are compared with or stored in a column as they are. */
+  readonly parameters: readonly { readonly number: number; readonly column: SourceColumn }[]
+  /** The name of a cursor that this DECLAREs, or that a FETCH reads: its results are those of the declared query. */
+  readonly declaresCursor?: string
+  readonly fetchesCursor?: string
+}
+
+export interface OutputColumn {
+  readonly sources: readonly SourceColumn[] | 'anything'
+  /** The one source's value, unchanged: it has the column's type and may be masked by that type. */
+  readonly isPlain: boolean
+}
+
+/** How a column's value can be told from what comes back although it is not in it. */
+export type InferenceKind =
+  /** `= $1` and `= ANY ($1)`, IN a list of parameters or constants: one guess a statement. */
+  | 'equality'
+  /** <, >, BETWEEN. */
+  | 'range'
+  /** LIKE, regular expressions, text search, any function in a predicate. */
+  | 'pattern'
+  | 'order'
+  /** GROUP BY, DISTINCT, PARTITION BY, set operations that remove doubles. */
+  | 'group'
+  | 'join'
+  /** How many rows or which of them come back hangs on it in some other way. */
+  | 'other'
+
+export interface Inference {
+  readonly column: SourceColumn
+  readonly kind: InferenceKind
+}
+
+/** The flow of what could not be followed: everything may be anything. */
+export const UNKNOWN_FLOW: DataFlow = {
+  outputs: 'unknown',
+  inferences: [],
+  touched: 'anything',
+  stored: [],
+  parameters: [],
+}
+
+/** The flow of what touches no data. */
+export const NO_FLOW: DataFlow = { outputs: [], inferences: [], touched: [], stored: [], parameters: [] }
