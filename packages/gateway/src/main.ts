@@ -6,6 +6,7 @@ import { duplexPair } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
+import { Approvals } from './approvals/approvals.ts'
 import { auditLog } from './audit/audit-log.ts'
 import type { Config, ListenAddress } from './config/config.ts'
 import { deriveKey, masterKey } from './config/master-key.ts'
@@ -32,6 +33,7 @@ import { Verdicts } from './session/guard.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
 import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
+import { StoredApprovals } from './store/approvals.ts'
 import { JournalIngest } from './store/ingest.ts'
 import { FileJournal } from './store/journal.ts'
 import { StoredLeases } from './store/leases.ts'
@@ -87,7 +89,11 @@ export async function startGateway(options: {
   await ingest.start()
   starting.defer(() => ingest.stop())
   const audit = auditLog(journal)
-  const metrics = new Metrics(VERSION, { active: () => leases.active, left: () => sweeper.left })
+  const metrics = new Metrics(
+    VERSION,
+    { active: () => leases.active, left: () => sweeper.left },
+    { waiting: () => approvals.waiting },
+  )
 
   const tickets = new StoredTickets(store)
   starting.use(forgetEndedTickets(tickets, log))
@@ -162,6 +168,18 @@ export async function startGateway(options: {
   // What an earlier run left is removed while the first clients already connect: their roles have names of their own.
   void sweeper.start()
 
+  const approvals = starting.use(
+    new Approvals({
+      store: new StoredApprovals(store),
+      audit,
+      log,
+      metrics,
+      limits: APPROVAL_LIMITS,
+      now: Date.now,
+    }),
+  )
+  await approvals.start()
+
   const acceptor = new Acceptor({
     adapter,
     services: {
@@ -171,6 +189,7 @@ export async function startGateway(options: {
       verdicts: new Verdicts(),
       recordings: new Recordings({ journal, log }),
       leases,
+      approvals,
       live,
       audit,
       metrics,
@@ -300,6 +319,9 @@ export async function startGateway(options: {
     [Symbol.asyncDispose]: close,
   }
 }
+
+/** More than people can look at; what waits is a row and a timer, so it is they who are spared. */
+const APPROVAL_LIMITS = { waiting: 5000, waitingPerPrincipal: 1000 }
 
 /** One query through MCP takes five minutes at most; what logs in for it is worth nothing after. */
 const MCP_TICKET_SECONDS = 6 * 60

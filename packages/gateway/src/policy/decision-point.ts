@@ -15,6 +15,7 @@ import type { Asked } from './explain-denial.ts'
 import { PolicySlices } from './policy-slices.ts'
 import type { Slice } from './policy-slices.ts'
 import type { ContextPart, PolicyUses } from './policy-uses.ts'
+import { policyVersion } from './policy-version.ts'
 import type { Policy } from './read-policies.ts'
 import type { Resources } from './resources.ts'
 
@@ -28,6 +29,7 @@ export class DecisionPoint implements Disposable {
   #byId: ReadonlyMap<string, Policy>
   #contextUse: ReadonlySet<ContextPart>
   #epoch = 1
+  #version: string | undefined
   /** What `capabilityFor` computed in this epoch. As many as principals that come and go within minutes. */
   readonly capabilities = new LRUCache<string, Capability>({ max: 512 })
   /** Decisions of this epoch on operations without a statement: connections, one for each session. */
@@ -49,6 +51,11 @@ export class DecisionPoint implements Disposable {
     return this.#epoch
   }
 
+  /** Names the rules in force, the same after a restart: what an approval is bound to. */
+  get version(): string {
+    return (this.#version ??= policyVersion(this.#resources))
+  }
+
   /** From now on these policies decide. Nothing is changed when they cannot be loaded. */
   swap(resources: Resources): void {
     const slices = new PolicySlices(resources.policies)
@@ -60,6 +67,7 @@ export class DecisionPoint implements Disposable {
     this.#byId = byId(resources.policies)
     this.#contextUse = slices.contextUse()
     this.#epoch += 1
+    this.#version = undefined
   }
 
   /**

@@ -119,6 +119,8 @@ export interface ApprovalSubject {
   readonly parameters: readonly BoundParameter[]
   /** The schemas in which bare names are looked for. */
   readonly searchPath: readonly string[]
+  /** The statement without its literals; left out for one that has no shape. For approvals of a pattern. */
+  readonly shape?: string
 }
 
 /** A parameter of a Bind message, as sent. */

@@ -3,6 +3,7 @@ import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/er
 import { inTime } from '../access/in-time.ts'
 import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
+import type { Approvals } from '../approvals/approvals.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -25,6 +26,7 @@ export interface SessionServices {
   readonly verdicts: Verdicts
   readonly recordings: Recordings
   readonly leases: Leases
+  readonly approvals: Approvals
   readonly live: LiveSessions
   readonly audit: Audit
   readonly metrics: SessionMetrics

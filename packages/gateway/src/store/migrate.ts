@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { SallyportError } from '../access/errors.ts'
 import * as first from './migrations/0001-first.ts'
+import * as approvals from './migrations/0002-approvals.ts'
 import type { Schema } from './schema.ts'
 import { SCHEMA } from './schema.ts'
 import { storeError } from './store-error.ts'
@@ -14,7 +15,7 @@ import { storeError } from './store-error.ts'
 export async function migrate(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => ({ '0001-first': first }) },
+    provider: { getMigrations: async () => ({ '0001-first': first, '0002-approvals': approvals }) },
     migrationTableSchema: SCHEMA,
   })
   const { error } = await migrator.migrateToLatest()

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Principal } from '../access/model.ts'
+import type { Approval, ApprovalDecision, ApprovalKind, ApprovalState } from '../approvals/ports.ts'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { LeaseState } from '../credentials/ports.ts'
 import type { SessionRow } from '../recording/ports.ts'
@@ -9,6 +10,20 @@ export const SCHEMA = 'sallyport'
 
 /** Written as JSON text, read as the value. `json`, not `jsonb`: that one cannot hold `\u0000`, and claims may. */
 type Json<T> = ColumnType<T, string, string>
+
+/** The part of a request that never changes. */
+export type KeptRequest = Pick<
+  Approval,
+  | 'database'
+  | 'principal'
+  | 'policyVersion'
+  | 'statement'
+  | 'need'
+  | 'sessionId'
+  | 'via'
+  | 'sourceIp'
+  | 'reported'
+>
 
 /** The tables, as the last migration leaves them. `int8` is read as a number. */
 export interface Schema {
@@ -71,5 +86,32 @@ export interface Schema {
   }
   resource_sets: { version: number; applied_by: string; applied_at: Generated<Date> }
   resource_files: { version: number; path: string; text: string }
+  approvals: {
+    id: string
+    kind: ApprovalKind
+    state: ApprovalState
+    digest: string
+    target: string
+    similar_to: string
+    durable: boolean
+    /** What was asked, and never changes. */
+    request: Json<KeptRequest>
+    preview: ColumnType<unknown, string | null, string | null>
+    grant_bounds: Json<Approval['grant']> | null
+    created_at: Date
+    expires_at: Date
+    granted_at: Date | null
+    closed_at: Date | null
+    closed_because: string | null
+    uses: number
+  }
+  approval_decisions: {
+    approval_id: string
+    n: number
+    issuer: string
+    subject: string
+    at: Date
+    decision: Json<Omit<ApprovalDecision, 'at'>>
+  }
   journal_positions: { file: string; position: number }
 }

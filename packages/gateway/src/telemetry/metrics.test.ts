@@ -22,7 +22,11 @@ const SHOP: Target = {
 }
 
 function metrics(credentials = { active: 0, left: 0 }): Metrics {
-  return new Metrics('1.2.3', { active: () => credentials.active, left: () => credentials.left })
+  return new Metrics(
+    '1.2.3',
+    { active: () => credentials.active, left: () => credentials.left },
+    { waiting: () => 0 },
+  )
 }
 
 test('the version and what was counted are in the text', async () => {

@@ -19,6 +19,15 @@ export interface CredentialCounts {
   left(): number
 }
 
+/** People take from seconds to a working day. */
+const WAIT_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200]
+
+/** What is known elsewhere, and asked when metrics are. */
+export interface ApprovalCounts {
+  /** Requests that wait for people. */
+  waiting(): number
+}
+
 /**
  * The gateway's own figures for Prometheus, by what happened. No label takes a value that a client can choose: neither
  * principals nor SQL, and target names only of targets that exist. `docs/reference/metrics.md` has a line for each.
@@ -69,8 +78,22 @@ export class Metrics {
     registers: [this.#registry],
   })
 
+  readonly #approvals = new Counter({
+    name: 'sallyport_approvals_total',
+    help: 'Requests for approval, by what became of them',
+    labelNames: ['outcome'] as const,
+    registers: [this.#registry],
+  })
+  readonly #approvalWait = new Histogram({
+    name: 'sallyport_approval_wait_seconds',
+    help: 'From asking people to their decision, the deadline or the withdrawal',
+    labelNames: ['outcome'] as const,
+    buckets: WAIT_SECONDS,
+    registers: [this.#registry],
+  })
+
   /** `version` of the gateway, for `sallyport_build_info`. */
-  constructor(version: string, credentials: CredentialCounts) {
+  constructor(version: string, credentials: CredentialCounts, approvals: ApprovalCounts) {
     new Gauge({
       name: 'sallyport_build_info',
       help: 'Always 1; the version of the gateway is a label',
@@ -107,7 +130,15 @@ export class Metrics {
         this.set(credentials.left())
       },
     })
-    for (const metric of [decisions, credentialsActive, credentialsLeft])
+    const approvalsPending = new Gauge({
+      name: 'sallyport_approvals_pending',
+      help: 'Requests that wait for people now',
+      registers: [],
+      collect() {
+        this.set(approvals.waiting())
+      },
+    })
+    for (const metric of [decisions, credentialsActive, credentialsLeft, approvalsPending])
       this.#registry.registerMetric(metric)
     collectDefaultMetrics({ register: this.#registry })
   }
@@ -153,6 +184,17 @@ export class Metrics {
   /** A temporary credential could not be removed; it will be tried again. */
   revokeFailed(): void {
     this.#credentialRevokeFailures.inc()
+  }
+
+  /** People were asked for their word. */
+  requested(): void {
+    this.#approvals.inc({ outcome: 'requested' })
+  }
+
+  /** A request waits no longer, after so many seconds. */
+  settled(outcome: 'granted' | 'denied' | 'expired' | 'withdrawn', seconds: number): void {
+    this.#approvals.inc({ outcome })
+    this.#approvalWait.observe({ outcome }, seconds)
   }
 
   get contentType(): string {
