@@ -80,10 +80,25 @@ export const CLASSIFICATION = z.strictObject({
   fields: z.array(z.strictObject({ field: z.string().min(1).max(200), class: CLASS_NAME })).min(1),
 })
 
+/** `redact`, or a mapping where there is more to say: `{ method: bucket, size: 10000 }`. */
+const MASK = z.preprocess(
+  (value) => (typeof value === 'string' ? { method: value } : value),
+  z.discriminatedUnion('method', [
+    z.strictObject({ method: z.enum(['redact', 'hash', 'token', 'null']) }),
+    z.strictObject({
+      method: z.literal('partial'),
+      keep: z.enum(['last4', 'domain', 'initials']).default('last4'),
+    }),
+    z.strictObject({ method: z.literal('truncate'), to: z.enum(['year', 'month']).default('year') }),
+    // Millionths are the finest that a bucket is counted in; beyond 2^53 a number is not exact.
+    z.strictObject({ method: z.literal('bucket'), size: z.number().min(1e-6).max(Number.MAX_SAFE_INTEGER) }),
+  ]),
+)
+
 export const DATA_CLASS = z.strictObject({
   kind: z.literal('DataClass'),
   name: CLASS_NAME,
-  mask: z.enum(['redact', 'partial', 'hash', 'token', 'null']).default('redact'),
+  mask: MASK.default({ method: 'redact' }),
   /** The class of which this is a special case: what is permitted on it is permitted on this one. */
   in: CLASS_NAME.optional(),
 })

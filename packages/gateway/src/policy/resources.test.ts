@@ -103,7 +103,7 @@ mask: partial
 `
   const resources = read(text)
   expect(resources.classifications).toHaveLength(1)
-  expect(resources.dataClasses.get('pii.email')?.mask).toBe('partial')
+  expect(resources.dataClasses.get('pii.email')?.mask.method).toBe('partial')
 })
 
 test('names the target that a classification probably meant', () => {
@@ -136,4 +136,29 @@ test('shows no secret in what it throws or returns', () => {
 test('refuses aliases that multiply without end', () => {
   const bomb = `kind: Target\na: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n`
   expect(problemsOf(bomb)).not.toBe('no problem')
+})
+
+describe('a data class', () => {
+  const maskOf = (mask: string) =>
+    read(`kind: DataClass\nname: pii.test\n${mask}`).dataClasses.get('pii.test')?.mask
+
+  test.each([
+    ['', { method: 'redact' }],
+    ['mask: token', { method: 'token' }],
+    ['mask: partial', { method: 'partial', keep: 'last4' }],
+    ['mask: { method: partial, keep: domain }', { method: 'partial', keep: 'domain' }],
+    ['mask: truncate', { method: 'truncate', to: 'year' }],
+    ['mask: { method: bucket, size: 10000 }', { method: 'bucket', size: 10_000 }],
+  ])('says how it is masked: "%s"', (mask, expected) => {
+    expect(maskOf(mask)).toEqual(expected)
+  })
+
+  test.each([
+    'mask: blur',
+    'mask: bucket',
+    'mask: { method: bucket, size: 0 }',
+    'mask: { method: hash, keep: last4 }',
+  ])('is refused with "%s"', (mask) => {
+    expect(problemsOf(`kind: DataClass\nname: pii.test\n${mask}`)).not.toBe('no problem')
+  })
 })
