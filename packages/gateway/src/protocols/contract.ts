@@ -71,7 +71,14 @@ export interface Verdict {
   /** For a denial: what and why, for the person or agent who wrote the statement. */
   readonly reason?: string
   readonly hint?: string
-  readonly code?: 'ACCESS_POLICY_DENIED' | 'ACCESS_POLICY_ERROR' | 'ACCESS_STATEMENT_OPAQUE'
+  readonly code?:
+    | 'ACCESS_POLICY_DENIED'
+    | 'ACCESS_POLICY_ERROR'
+    | 'ACCESS_STATEMENT_OPAQUE'
+    | 'APPROVAL_PENDING'
+    | 'APPROVAL_DENIED'
+    | 'APPROVAL_EXPIRED'
+    | 'APPROVAL_CHANGED'
   /** The guard's epoch when it was asked. A verdict of another epoch is no verdict. */
   readonly epoch: number
   /** False when it hangs on something that changes with every call (the time): ask again each time. */
@@ -117,6 +124,8 @@ export interface ApprovalSubject {
   readonly text: string
   readonly reading: StatementReading
   readonly parameters: readonly BoundParameter[]
+  /** Prepared statements that the text runs by name (EXECUTE), each with its own text. */
+  readonly executes: readonly { readonly name: string; readonly text: string }[]
   /** The schemas in which bare names are looked for. */
   readonly searchPath: readonly string[]
   /** The statement without its literals; left out for one that has no shape. For approvals of a pattern. */
@@ -150,12 +159,14 @@ export type ApprovalOutcome =
       /**
        * At the last moment before the bytes go out: uses the approval up, asks policy again with it, and gives the
        * credential what the statement needs. Not granted after all when anything differs.
+       * @param subject made anew from the bytes that are about to be sent. Never rejects.
        */
-      redeem(): Promise<RedeemedApproval>
+      redeem(subject: ApprovalSubject): Promise<RedeemedApproval>
     }
   | { readonly granted: false; readonly verdict: Verdict }
 
 export interface RedeemedApproval {
+  /** Not permitted when the approval did not count after all. */
   readonly verdict: Verdict
   /** Takes the privilege away again. To be called when the statement has ended, however. Never rejects. */
   release(): Promise<void>
