@@ -47,9 +47,32 @@ export interface Mask {
    * @returns a text that is a valid value of the same kind, or null for NULL
    */
   apply(value: string, kind: ValueKind): string | null
+  /**
+   * Left out: what `apply` gives cannot be turned back. Undefined: the text is none of its tokens, and means what it says.
+   */
+  restore?(token: string, kind: ValueKind): string | undefined
 }
 
-/** What has to be done to the answer to one statement. Missing in a verdict: nothing. */
+/** A column of the target's catalog, as RowDescription names it. */
+export interface ColumnOrigin {
+  /** `pg_class.oid` and `pg_attribute.attnum`. */
+  readonly relation: number
+  readonly number: number
+  /** As `format_type` writes it: what COPY does not say. */
+  readonly type: string
+}
+
+/** A parameter that is compared with or stored into a column whose values the client knows by their tokens. */
+export interface TokenParameter {
+  /** `$1` is 1. */
+  readonly number: number
+  /** One with `restore`. */
+  readonly mask: Mask
+  /** Of the column, as `format_type` writes it. */
+  readonly type: string
+}
+
+/** What has to be done to the answer to one statement, and to its parameters. */
 export interface ResultMasks {
   /** A mask, or none, for each column of the result, in order. */
   readonly columns: readonly (Mask | undefined)[]
@@ -59,4 +82,25 @@ export interface ResultMasks {
   readonly hidesTexts: boolean
   /** Finds sensitive values in text columns that have no mask of their own. Undefined: none is looked for. */
   readonly detector: Mask | undefined
+  /**
+   * The column of the catalog whose value each column of the result is, unchanged. Left out or undefined: computed, or not
+   * known. What the target itself says must agree, or the result is closed.
+   */
+  readonly origins?: readonly (ColumnOrigin | undefined)[]
+  readonly parameters?: readonly TokenParameter[]
+}
+
+/** Columns whose values a principal may not see on a target. */
+export interface HiddenColumns {
+  /** By `pg_class.oid` and `pg_attribute.attnum`. */
+  has(relation: number, number: number): boolean
+}
+
+/** What was masked in one result. */
+export interface MaskedColumn {
+  readonly column: string
+  readonly dataClass: string
+  readonly method: string
+  /** How many values: NULL is none. */
+  readonly values: number
 }

@@ -136,7 +136,10 @@ export interface StatementReading {
   readonly dependsOn: 'shape' | 'text'
   /** Privileges that the target itself will check: what a credential for this statement alone needs. */
   readonly needs: readonly Grant[]
+  /** Of a text with several statements: all of them together. */
   readonly flow: DataFlow
+  /** Of each statement, where there are several. */
+  readonly flows?: readonly DataFlow[]
 }
 
 /** Everything around the request that policy may look at. */

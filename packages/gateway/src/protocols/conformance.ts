@@ -309,6 +309,7 @@ class ConformanceGuard implements Guard {
   readonly target: string
   readonly epoch = 1
   readonly catalog = CATALOG
+  readonly hidden = undefined
   readonly recorder = new ConformanceRecorder()
   readonly verdicts = new Map<string, Verdict>()
   readonly policy = 'no-such-thing'

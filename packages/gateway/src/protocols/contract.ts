@@ -3,7 +3,7 @@ import type { Capability } from '../access/capability.ts'
 import type { ApprovalNeed } from '../access/approval.ts'
 import type { Catalog } from '../access/catalog.ts'
 import type { SallyportError } from '../access/errors.ts'
-import type { ResultMasks } from '../access/masking.ts'
+import type { HiddenColumns, MaskedColumn, ResultMasks } from '../access/masking.ts'
 import type { Obligation, StatementReading, Target } from '../access/model.ts'
 import type { Permit } from '../access/permit.ts'
 import type { Secret } from '../access/secret.ts'
@@ -83,8 +83,11 @@ export interface Verdict {
   readonly epoch: number
   /** False when it hangs on something that changes with every call (the time): ask again each time. */
   readonly reusable: boolean
-  /** What has to be done to the answer before the client gets it. */
-  readonly masks?: ResultMasks
+  /**
+   * What has to be done to the answers before the client gets them: one for each statement of the text, in order. Left out:
+   * nothing. A statement beyond them is one that was not read, and its answer is closed.
+   */
+  readonly masks?: readonly ResultMasks[]
   /** Not permitted, but people can permit it: `Guard.requestApproval`. */
   readonly approval?: ApprovalNeed
   /** `{"effect":…,"policies":…,"operations":…}`, as the recording holds it; made once per verdict, not per statement. */
@@ -102,6 +105,11 @@ export interface Guard {
   readonly epoch: number
   /** What there is on the target: for reading names as the target would. */
   readonly catalog: Catalog
+  /**
+   * What masks hide on this target from whoever asks, whatever a statement was read to be: a result in which the target says
+   * there is one of these columns and no mask is on it is closed. Undefined: nothing is hidden.
+   */
+  readonly hidden: HiddenColumns | undefined
   /**
    * Verdicts under the current epoch, shared by sessions of the same principal on the same target. The adapter chooses
    * the keys: a statement's shape, or its text.
@@ -187,8 +195,16 @@ export interface SessionRecorder {
   statement(text: string, verdict: Verdict): number
   /** A prepared statement is about to run. `parameters` is a JSON array, already bounded. Returns its own number. */
   execute(statement: number, parameters: string): number
-  /** What came back for the statement or execution `of`. `bytes` counts what the client is sent. */
-  result(of: number, tag: string, rows: number, bytes: number, microseconds: number, sqlstate?: string): void
+  /** What came back for the statement or execution `of`. `bytes` counts what the client is sent; `masked` is left out for nothing. */
+  result(
+    of: number,
+    tag: string,
+    rows: number,
+    bytes: number,
+    microseconds: number,
+    sqlstate?: string,
+    masked?: readonly MaskedColumn[],
+  ): void
   /**
    * Calls `waiter.recorded()` when all that was appended so far is in the operating system's hands (`written`) or on the
    * disk (`strict`); `waiter.unrecorded()` when that failed, after which nothing of this session may be forwarded.

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { SallyportError } from '../access/errors.ts'
 import type { Catalog } from '../access/catalog.ts'
+import type { HiddenColumns } from '../access/masking.ts'
 import type {
   AccessContext,
   Action,
@@ -96,6 +97,10 @@ export class SessionGuard implements Guard {
 
   get catalog(): Catalog {
     return this.#catalogs.current(this.#target)?.catalog ?? this.#catalog
+  }
+
+  get hidden(): HiddenColumns | undefined {
+    return undefined
   }
 
   get verdicts(): VerdictCache {

@@ -27,6 +27,7 @@ const SQLSTATES: Partial<Record<ErrorCode, string>> = {
   WIRE_TIMEOUT: '08P01',
   STORE_UNAVAILABLE: '57P03',
   RECORDING_FAILED: '58030',
+  MASKING_FAILED: '58000',
 }
 
 /** An error as PostgreSQL's own ErrorResponse. `where` is printed by psql as CONTEXT: ids for looking it up. */

@@ -2,6 +2,7 @@ import { loadModule, parseSync } from 'libpg-query'
 import { LRUCache } from 'lru-cache'
 import type { Catalog } from '../../access/catalog.ts'
 import { catalogOf } from '../../access/catalog.fixture.ts'
+import type { HiddenColumns } from '../../access/masking.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { Action, StatementReading } from '../../access/model.ts'
 import type {
@@ -92,6 +93,7 @@ export class TestGuard implements Guard {
   readonly sessionId: string
   readonly target = 'shop'
   readonly catalog = CATALOG
+  hidden: HiddenColumns | undefined
   readonly recorder = new MemoryRecorder()
   readonly denied = new Set<Action>(['drop', 'delete', 'truncate'])
   readonly #abort = new AbortController()
