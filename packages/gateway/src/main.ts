@@ -135,7 +135,8 @@ export async function startGateway(options: {
           ? undefined
           : new PostgresRoleIssuer(made, log)
       },
-      connect: (target, credential, signal) => adapter.connect(target, credential, signal),
+      connect: (target, credential, signal) =>
+        adapter.connect(target, credential, signal, catalogs.current(target)?.catalog.searchPath),
       audit,
       log,
       metrics,

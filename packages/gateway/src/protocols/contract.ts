@@ -25,6 +25,8 @@ export interface ProtocolAdapter {
     target: Target,
     credential: Credential | Promise<Credential>,
     signal: AbortSignal,
+    /** `Catalog.searchPath`; left out: the protocol's default. */
+    searchPath?: readonly string[],
   ): Promise<Upstream>
   /**
    * `relay.ts`: moves messages both ways, asking the guard first. Resolves with who hung up; rejects with a SallyportError

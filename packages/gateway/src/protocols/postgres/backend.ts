@@ -1,5 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import { decodeErrorFields, BACKEND } from './messages.ts'
+import { parseSearchPath, type SearchPath } from '../sql/search-path.ts'
+import { readSearchPathRow } from './ask-search-path.ts'
 import { ENTRY } from './in-flight.ts'
 import type { Named } from './named-statements.ts'
 import type { FrontendState } from './frontend.ts'
@@ -35,6 +37,10 @@ export class Backend {
   /** The tag that came last: it mostly comes again. */
   #lastTag = NO_TAG
   #sqlstate: string | undefined
+  /** The search path as the last ParameterStatus has it; PostgreSQL reports it from 18 on. */
+  #reportedPath: SearchPath | undefined
+  /** As the target answered when it was asked. */
+  #askedPath: SearchPath | undefined
   #now = 0
 
   constructor(state: FrontendState, sink: BackendSink) {
@@ -53,12 +59,14 @@ export class Backend {
       this.#bytes += skipped
       at += skipped
     }
+    // It is asked when it has nothing else to answer, and sent nothing until it has.
+    const isAsked = this.#state.inFlight.kind === ENTRY.ask
     while (end - at >= 5) {
       const type = bytes[at] ?? 0
       const length = bytes.readInt32BE(at + 1)
       if (length < 4) throw broken(`it sent a message that says to be ${length} bytes long`)
       const next = at + 1 + length
-      if (type === BACKEND.dataRow || type === BACKEND.copyData) {
+      if ((type === BACKEND.dataRow && !isAsked) || type === BACKEND.copyData) {
         if (next > end) {
           this.#skip = next - end
           this.#bytes += end - at
@@ -76,7 +84,7 @@ export class Backend {
       const replacement = this.#message(bytes, type, at, next)
       if (replacement !== undefined) {
         if (at > from) this.#sink.forward(bytes, from, at)
-        this.#sink.forward(replacement, 0, replacement.length)
+        if (replacement.length > 0) this.#sink.forward(replacement, 0, replacement.length)
         from = next
       }
       at = next
@@ -90,6 +98,7 @@ export class Backend {
   #message(bytes: Buffer, type: number, at: number, next: number): Buffer | undefined {
     const { inFlight } = this.#state
     while (inFlight.kind === ENTRY.copyEnd) inFlight.shift()
+    if (inFlight.kind === ENTRY.ask && isAnswer(type)) return this.#asked(bytes, type, at, next)
     switch (type) {
       case BACKEND.commandComplete:
         this.#completed(this.#tagAt(bytes, at + 5, next - 1))
@@ -113,7 +122,7 @@ export class Backend {
       case BACKEND.errorResponse:
         return this.#failed(bytes, at, next)
       case BACKEND.parameterStatus:
-        checkPinned(bytes, at + 5, next)
+        this.#parameterChanged(bytes, at + 5, next)
         return undefined
       case BACKEND.copyInResponse:
         this.#copyBegins()
@@ -141,7 +150,7 @@ export class Backend {
     if (inFlight.kind === ENTRY.execute) {
       guard.recorder.result(inFlight.number, tag, rows, this.#bytes, this.#elapsed())
       this.#bytes = 0
-      if (tag !== 'PREPARE' && named !== undefined) names.discard(named)
+      if (named !== undefined && tag !== MAKES[named.kind]) names.discard(named)
       inFlight.shift()
     } else {
       if (inFlight.kind !== ENTRY.query) throw broken('it answered a statement that it was not sent')
@@ -149,7 +158,7 @@ export class Backend {
       this.#tag = completed
       if (tag.startsWith('COPY ')) inFlight.copyTaken()
     }
-    if (tag === 'PREPARE') this.#confirm(named)
+    if (named !== undefined && tag === MAKES[named.kind]) this.#confirm(named)
     else if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') names.deallocatedAll()
   }
 
@@ -178,7 +187,7 @@ export class Backend {
 
   /** ReadyForQuery: Byte1 status, 'I' idle, 'T' in a transaction, 'E' in a failed one. */
   #ready(status: number): void {
-    const { inFlight, guard, names, copy } = this.#state
+    const { inFlight, guard, names, bareNames, copy } = this.#state
     if (inFlight.skipping) this.#dropToSync()
     if (inFlight.kind === ENTRY.query) {
       const { named } = inFlight
@@ -207,6 +216,32 @@ export class Backend {
     this.#tag = NO_TAG
     this.#sqlstate = undefined
     if (status === 0x49) names.transactionEnded()
+    bareNames.ready(status)
+    if (this.#reportedPath !== undefined && inFlight.size === 0) bareNames.reported(this.#reportedPath)
+  }
+
+  /** What comes back when the search path was asked for: none of it is for the client. */
+  #asked(bytes: Buffer, type: number, at: number, next: number): Buffer {
+    const { inFlight, bareNames } = this.#state
+    if (type === BACKEND.dataRow) this.#askedPath = readSearchPathRow(bytes, at + 5, next)
+    if (type === BACKEND.readyForQuery) {
+      inFlight.shift()
+      this.#bytes = 0
+      bareNames.ready(bytes[at + 5] ?? 0)
+      if (this.#askedPath === undefined) bareNames.askedInVain()
+      else bareNames.reported(this.#askedPath)
+      this.#askedPath = undefined
+    }
+    return NOTHING
+  }
+
+  /** @throws SallyportError when a setting changed under which statements are read */
+  #parameterChanged(bytes: Buffer, start: number, end: number): void {
+    const name = readCString(bytes, start, end)
+    const value = name && readCString(bytes, name.next, end)
+    if (name === undefined || value === undefined) throw broken('it sent an unreadable ParameterStatus')
+    if (name.text === 'search_path') this.#reportedPath = parseSearchPath(value.text)
+    checkPinned(name.text, value.text)
   }
 
   /** An error fails the whole of a simple query; in the extended protocol, everything up to the next Sync. */
@@ -267,6 +302,20 @@ interface Tag {
   readonly rows: number
 }
 
+/** The command tag that says that a name was made by SQL. */
+const MAKES = { statement: 'PREPARE', cursor: 'DECLARE CURSOR', portal: undefined } as const
+
+const NOTHING = Buffer.alloc(0)
+
+/** Whether a message answers what was sent: the others can come at any time ("Asynchronous Operations"). */
+function isAnswer(type: number): boolean {
+  return (
+    type !== BACKEND.noticeResponse &&
+    type !== BACKEND.parameterStatus &&
+    type !== BACKEND.notificationResponse
+  )
+}
+
 const NO_TAG: Tag = { bytes: Buffer.alloc(0), text: '', rows: 0 }
 
 function rowsOf(tag: string): number {
@@ -274,19 +323,13 @@ function rowsOf(tag: string): number {
   return Number.isInteger(rows) ? rows : 0
 }
 
-/** @throws SallyportError when a setting changed under which statements are read */
-function checkPinned(bytes: Buffer, start: number, end: number): void {
-  const name = readCString(bytes, start, end)
-  const value = name && readCString(bytes, name.next, end)
-  if (name === undefined || value === undefined) throw broken('it sent an unreadable ParameterStatus')
-  const pinned = PINNED.get(name.text)
-  if (pinned !== undefined && pinned !== value.text) {
+function checkPinned(name: string, value: string): void {
+  const pinned = PINNED.get(name)
+  if (pinned !== undefined && pinned !== value) {
     throw new SallyportError(
       'SESSION_ENDED',
-      `${name.text} was changed to ${value.text}: statements can no longer be read`,
-      {
-        hint: `leave ${name.text} at ${pinned}`,
-      },
+      `${name} was changed to ${value}: statements can no longer be read`,
+      { hint: `leave ${name} at ${pinned}` },
     )
   }
 }

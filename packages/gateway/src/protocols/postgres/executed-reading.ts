@@ -2,19 +2,20 @@ import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { StatementReading } from '../../access/model.ts'
 
 /**
- * What a statement with SQL's EXECUTE in it does: all of its own, and all that the statement behind `name` does. Where
- * nothing is known to be behind the name, it could be anything.
+ * What a statement with SQL's EXECUTE or FETCH in it does: all of its own, and all that the statement behind the name
+ * does. Where nothing is known to be behind the name, it could be anything.
+ * @param what `prepared statement "p"`
  */
 export function withExecuted(
   outer: StatementReading,
-  name: string,
+  what: string,
   executed: StatementReading | undefined,
 ): StatementReading {
   if (executed === undefined) {
     return {
       ...outer,
       facts: { ...outer.facts, reading: 'opaque' },
-      opaqueBecause: outer.opaqueBecause ?? `there is no prepared statement "${name}"`,
+      opaqueBecause: outer.opaqueBecause ?? `there is no ${what}`,
       dependsOn: 'text',
     }
   }

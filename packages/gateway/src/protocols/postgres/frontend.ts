@@ -2,6 +2,8 @@ import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { Guard, Verdict } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
+import type { BareNames } from '../sql/search-path.ts'
+import { askSearchPath } from './ask-search-path.ts'
 import { bindParametersJson, readBindTarget } from './bind-parameters.ts'
 import { replaceDenied, replaceUnknown } from './denial.ts'
 import { type Denied, ENTRY, type InFlight } from './in-flight.ts'
@@ -14,6 +16,7 @@ import {
   type Portal,
   type Prepared,
 } from './named-statements.ts'
+import type { SessionNames } from './session-names.ts'
 import { shapeKey } from './shape-key.ts'
 import type { KnownStatement, StatementCache } from './statement-cache.ts'
 
@@ -46,6 +49,7 @@ export interface FrontendState {
   readonly guard: Guard
   readonly inFlight: InFlight
   readonly names: NamedStatements
+  readonly bareNames: SessionNames
   readonly statements: StatementCache
   readonly copy: {
     /** Whether the target is taking COPY data whose end the client has not sent yet. */
@@ -67,6 +71,8 @@ export class Frontend {
   #drop = 0
   /** Something of this batch was replaced, and will fail: the target skips the rest of it, so it is not sent. */
   #failed = false
+  /** Something was sent that a Sync has yet to follow. */
+  #isInBatch = false
   #now = 0
   #finished = false
 
@@ -103,6 +109,7 @@ export class Frontend {
       const type = bytes[at] ?? 0
       const length = bytes.readInt32BE(at + 1)
       if (length < 4) throw malformed(`a message says that it is ${length} bytes long`)
+      if (this.#asksForPath(type)) break
       const next = at + 1 + length
       const outcome =
         this.#failed && type !== FRONTEND.sync && type !== FRONTEND.terminate
@@ -160,6 +167,28 @@ export class Frontend {
     this.#onAnswers = undefined
   }
 
+  /**
+   * With nothing on its way, a statement need not be decided under all search paths that are possible: the target is asked
+   * first which one is in force. True while the answer has to be waited for.
+   */
+  #asksForPath(type: number): boolean {
+    const { bareNames, inFlight, nonce, copy } = this.#state
+    if (
+      !bareNames.shouldAsk ||
+      (type !== FRONTEND.query && type !== FRONTEND.parse && type !== FRONTEND.bind)
+    ) {
+      return false
+    }
+    if (inFlight.size === 0) {
+      if (this.#isInBatch || copy.open || copy.ignoredSyncs > 0) return false
+      const question = askSearchPath(nonce)
+      this.#sink.forward(question, 0, question.length)
+      inFlight.push(ENTRY.ask, -1, this.#now)
+    } else if (inFlight.kind !== ENTRY.ask) return false
+    this.#waitForAnswers()
+    return true
+  }
+
   #message(bytes: Buffer, type: number, at: number, next: number, end: number): Outcome {
     switch (type) {
       case FRONTEND.copyData:
@@ -168,9 +197,11 @@ export class Frontend {
         if (next - at > MAX_STATEMENT) return this.#refuse(type, tooLong(next - at), ENTRY.query)
         return next > end ? 'incomplete' : this.#query(bytes, at, next)
       case FRONTEND.parse:
+        this.#isInBatch = true
         if (next - at > MAX_STATEMENT) return this.#refuse(type, tooLong(next - at), ENTRY.parse)
         return next > end ? 'incomplete' : this.#parse(bytes, at, next)
       case FRONTEND.bind:
+        this.#isInBatch = true
         return this.#bind(bytes, at, next, end)
       default:
     }
@@ -179,6 +210,7 @@ export class Frontend {
     if (next > end) return 'incomplete'
     switch (type) {
       case FRONTEND.execute:
+        this.#isInBatch = true
         return this.#execute(bytes, at, next)
       case FRONTEND.sync:
         if (this.#state.copy.open && !this.#failed) this.#state.copy.ignoredSyncs++
@@ -190,9 +222,11 @@ export class Frontend {
         this.#state.inFlight.push(ENTRY.copyEnd, -1, this.#now)
         return 'forward'
       case FRONTEND.close:
+        this.#isInBatch = true
         return this.#close(bytes, at, next)
       case FRONTEND.describe:
       case FRONTEND.flush:
+        this.#isInBatch = true
         return 'forward'
       case FRONTEND.terminate:
         return 'finished'
@@ -210,7 +244,8 @@ export class Frontend {
     const text = bytes.toString('utf8', at + 5, next - 1)
     const number = this.#state.guard.recorder.statement(text, decided.verdict)
     if (!decided.verdict.permitted) return this.#replace(FRONTEND.query, decided.verdict, number, ENTRY.query)
-    this.#endBatch(ENTRY.query, number, this.#prepares(decided.known, number, text, decided.verdict))
+    const { known, verdict } = decided
+    this.#endBatch(ENTRY.query, number, known && this.#runs(known, number, text, verdict))
     return 'forward'
   }
 
@@ -222,22 +257,37 @@ export class Frontend {
     denied?: Denied,
   ): void {
     this.#failed = false
+    this.#isInBatch = false
     this.#state.inFlight.push(kind, number, this.#now, named, denied)
     this.#state.names.batchEnded()
   }
 
-  /** The name that SQL's own PREPARE makes when it runs. */
-  #prepares(
-    known: KnownStatement | undefined,
+  /**
+   * A statement is about to be sent that the target runs: what it may change of the session's names is taken into account
+   * from now on. @returns the name that SQL's own PREPARE or DECLARE makes, when it has run
+   */
+  #runs(known: KnownStatement, number: number, text: string, verdict: Verdict): Named | undefined {
+    const { names, bareNames } = this.#state
+    const { prepares, declares, closes, changes } = known.session
+    if (changes !== undefined) bareNames.sent(changes)
+    if (closes.length > 0) names.closing(closes)
+    const named = this.#makes(known, number, text, verdict, prepares, declares)
+    if (named !== undefined) names.propose(named)
+    return named
+  }
+
+  #makes(
+    known: KnownStatement,
     number: number,
     text: string,
     verdict: Verdict,
+    prepares: string | undefined,
+    declares: KnownStatement['session']['declares'],
   ): Named | undefined {
-    if (known?.prepares === undefined) return undefined
-    const value = { number, text, known: { ...known, prepares: undefined }, verdict }
-    const named = { kind: 'statement', name: known.prepares, value } as const
-    this.#state.names.propose(named)
-    return named
+    if (prepares !== undefined)
+      return { kind: 'statement', name: prepares, value: { number, text, known, verdict } }
+    if (declares === undefined) return undefined
+    return { kind: 'cursor', name: declares.name, value: { known, isHeld: declares.isHeld } }
   }
 
   /** Parse: String(name) String(query) Int16 Int32[] */
@@ -254,7 +304,7 @@ export class Frontend {
     const known =
       decided.known ??
       this.#state.statements.ofVerdict(decided.verdict) ??
-      this.#known(bytes, name.next, query.next - 1, query.text)
+      this.#known(bytes, name.next, query.next - 1, query.text, this.#bareNames())
     if (known === undefined) return 'wait'
     const value = { number, text: query.text, known, verdict: decided.verdict }
     const named = { kind: 'statement', name: name.text, value } as const
@@ -278,10 +328,16 @@ export class Frontend {
     if (prepared === undefined) {
       return this.#unknown('26000', `prepared statement "${target.statement}" does not exist`, ENTRY.bind)
     }
+    const bareNames = this.#bareNames()
+    if (this.#knownNow(prepared, bareNames) === undefined) return 'wait'
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
       : JSON.stringify([`… ${next - at} bytes of parameters`])
-    const named = { kind: 'portal', name: target.portal, value: { prepared, parameters } } as const
+    const named = {
+      kind: 'portal',
+      name: target.portal,
+      value: { prepared, names: bareNames, parameters },
+    } as const
     names.propose(named)
     inFlight.push(ENTRY.bind, -1, this.#now, named)
     return 'forward'
@@ -297,30 +353,52 @@ export class Frontend {
     }
     const { prepared } = portal
     const verdict = this.#stillPermitted(portal)
-    if (verdict === undefined) return this.#waitForAnswers()
+    if (verdict === undefined) return 'wait'
     const { guard, inFlight } = this.#state
     if (!verdict.permitted) {
       const again = guard.recorder.statement(prepared.text, verdict)
       return this.#replace(FRONTEND.parse, verdict, again, ENTRY.execute)
     }
     const number = guard.recorder.execute(prepared.number, portal.parameters)
-    const named = this.#prepares(prepared.known, prepared.number, prepared.text, verdict)
+    const named = this.#runs(prepared.known, prepared.number, prepared.text, verdict)
     inFlight.push(ENTRY.execute, number, this.#now, named)
     return 'forward'
   }
 
   /**
-   * Policies or the catalog may have changed since the statement was prepared, and the time has. What it runs by name may
-   * be something else each time. Undefined when that is not settled.
+   * Policies, the catalog or what bare names mean may have changed since the statement was prepared, and the time has. What
+   * it runs by name may be something else each time. Undefined when something has to come first, which is under way.
    */
-  #stillPermitted(portal: Portal): Verdict | undefined {
+  #stillPermitted({ prepared, names }: Portal): Verdict | undefined {
     const { guard } = this.#state
-    const prepared: Prepared = portal.prepared
-    const { verdict, known } = prepared
-    if (verdict.epoch === guard.epoch && verdict.reusable && known.executes.length === 0) return verdict
+    const { verdict } = prepared
+    const before = prepared.known
+    const known = this.#knownNow(prepared, names)
+    if (known === undefined) return undefined
+    const isSame = known === before && verdict.epoch === guard.epoch && verdict.reusable
+    if (isSame && !usesNames(known)) return verdict
     const again = this.#authorize(known)
     if (again !== undefined) prepared.verdict = again
     return again
+  }
+
+  /** A prepared statement as it reads under these names and the current catalog. Undefined while it is being read again. */
+  #knownNow(prepared: Prepared, names: BareNames): KnownStatement | undefined {
+    const { guard } = this.#state
+    const { known } = prepared
+    if (known.names.key === names.key && known.catalogVersion === guard.catalog.version) return known
+    const bytes = Buffer.from(prepared.text)
+    const again = this.#known(bytes, 0, bytes.length, prepared.text, names)
+    if (again === undefined) return undefined
+    prepared.known = again
+    // What was decided was decided on another reading.
+    prepared.verdict = { ...prepared.verdict, reusable: false }
+    return again
+  }
+
+  #bareNames(): BareNames {
+    const { bareNames, guard } = this.#state
+    return bareNames.current(guard.catalog.searchPath)
   }
 
   /** Close: Byte1('S' statement or 'P' portal) String(name) */
@@ -338,53 +416,69 @@ export class Frontend {
   /** The verdict on a statement's text; undefined when something has to come first, which then is under way. */
   #decide(bytes: Buffer, start: number, end: number): Decided | undefined {
     const { guard, statements } = this.#state
+    const names = this.#bareNames()
     const shape = shapeKey(bytes, start, end)
-    if (shape !== undefined) {
-      const verdict = guard.verdicts.get(shape)
+    const verdictKey = shape === undefined || names.key === '' ? shape : `${names.key}\0${shape}`
+    if (verdictKey !== undefined) {
+      const verdict = guard.verdicts.get(verdictKey)
       if (verdict !== undefined && verdict.epoch === guard.epoch) return { verdict }
     }
     const text = bytes.toString('utf8', start, end)
-    const known = statements.get(shape, text, guard.catalog)
-    if (known === undefined) {
-      this.#sink.wait(statements.read(shape, text, guard.catalog, this.#state.sessionId))
-      return undefined
-    }
+    const known = this.#known(bytes, start, end, text, names)
+    if (known === undefined) return undefined
     const verdict = this.#authorize(known)
-    if (verdict === undefined) {
-      this.#waitForAnswers()
-      return undefined
-    }
-    const { reading } = known
-    if (
-      shape !== undefined &&
-      verdict.reusable &&
-      reading.dependsOn === 'shape' &&
-      known.executes.length === 0
-    ) {
-      if (known.prepares === undefined) {
-        guard.verdicts.set(shape, verdict)
-        statements.judged(verdict, known)
-      }
+    if (verdict === undefined) return undefined
+    const isByShape = verdictKey !== undefined && known.reading.dependsOn === 'shape'
+    if (isByShape && verdict.reusable && !usesNames(known) && !makesNames(known)) {
+      guard.verdicts.set(verdictKey, verdict)
+      statements.judged(verdict, known)
     }
     return { verdict, known }
   }
 
-  #known(bytes: Buffer, start: number, end: number, text: string): KnownStatement | undefined {
+  /** What a text does. Undefined while it is being read. */
+  #known(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    text: string,
+    names: BareNames,
+  ): KnownStatement | undefined {
     const { guard, statements, sessionId } = this.#state
     const shape = shapeKey(bytes, start, end)
-    const known = statements.get(shape, text, guard.catalog)
-    if (known === undefined) this.#sink.wait(statements.read(shape, text, guard.catalog, sessionId))
+    const known = statements.get(shape, text, guard.catalog, names)
+    if (known === undefined) this.#sink.wait(statements.read(shape, text, guard.catalog, names, sessionId))
     return known
   }
 
-  /** SQL's EXECUTE does what the statement behind the name does. Undefined while it is not settled which that is. */
+  /**
+   * SQL's EXECUTE does what the statement behind the name does, FETCH what the cursor's query does. Undefined while it is
+   * not settled which those are; the answers are then waited for.
+   */
   #authorize(known: KnownStatement): Verdict | undefined {
     const { guard, names } = this.#state
-    let reading = known.reading
-    for (const name of known.executes) {
+    let { reading } = known
+    for (const name of known.session.executes) {
       const prepared = names.statement(name)
-      if (prepared === 'unsettled') return undefined
-      reading = withExecuted(reading, name, prepared?.known.reading)
+      if (prepared === 'unsettled') {
+        this.#waitForAnswers()
+        return undefined
+      }
+      const executed = prepared && this.#knownNow(prepared, known.names)
+      if (prepared !== undefined && executed === undefined) return undefined
+      reading = withExecuted(reading, `prepared statement "${name}"`, executed?.reading)
+    }
+    for (const name of known.session.fetches) {
+      const cursor = names.cursor(name)
+      if (cursor === 'unsettled') {
+        this.#waitForAnswers()
+        return undefined
+      }
+      reading = withExecuted(
+        reading,
+        `cursor "${name}" that this session has declared`,
+        cursor?.known.reading,
+      )
     }
     return guard.authorize(reading)
   }
@@ -431,6 +525,17 @@ export class Frontend {
     this.#failed = true
     return frame
   }
+}
+
+/** What it does hangs on what the session has named. */
+function usesNames({ session }: KnownStatement): boolean {
+  return session.executes.length + session.fetches.length > 0
+}
+
+/** It leaves something behind that later statements hang on. */
+function makesNames({ session }: KnownStatement): boolean {
+  const { prepares, declares, closes, changes } = session
+  return prepares !== undefined || declares !== undefined || closes.length > 0 || changes !== undefined
 }
 
 const NOTHING = Buffer.alloc(0)

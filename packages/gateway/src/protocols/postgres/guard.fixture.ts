@@ -92,10 +92,12 @@ export class MemoryRecorder implements SessionRecorder {
 export class TestGuard implements Guard {
   readonly sessionId: string
   readonly target = 'shop'
-  readonly catalog = CATALOG
+  catalog: Catalog = CATALOG
   hidden: HiddenColumns | undefined
   readonly recorder = new MemoryRecorder()
   readonly denied = new Set<Action>(['drop', 'delete', 'truncate'])
+  /** Relations, as `schema.name`. */
+  readonly forbidden = new Set<string>()
   readonly #abort = new AbortController()
   #epoch = 1
   #cache: VerdictCache = new LRUCache<string, Verdict>({ max: 100 })
@@ -115,6 +117,13 @@ export class TestGuard implements Guard {
 
   get verdicts(): VerdictCache {
     return this.#cache
+  }
+
+  /** The target changes. */
+  replaceCatalog(catalog: Catalog): void {
+    this.catalog = catalog
+    this.#epoch++
+    this.#cache = new LRUCache<string, Verdict>({ max: 100 })
   }
 
   /** Policies change. */
@@ -145,7 +154,11 @@ export class TestGuard implements Guard {
         json: '{}',
       }
     }
-    const forbidden = reading.operations.find((operation) => this.denied.has(operation.action))
+    const forbidden = reading.operations.find(
+      ({ action, resource }) =>
+        this.denied.has(action) ||
+        (resource.type === 'Table' && this.forbidden.has(`${resource.schema}.${resource.table}`)),
+    )
     if (forbidden === undefined) return { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
     return {
       ...common,

@@ -1,7 +1,16 @@
 import type { Named } from './named-statements.ts'
 
 /** What the target still has to answer, in the order in which it was sent. */
-export const ENTRY = { query: 0, parse: 1, bind: 2, close: 3, execute: 4, sync: 5, copyEnd: 6 } as const
+export const ENTRY = {
+  query: 0,
+  parse: 1,
+  bind: 2,
+  close: 3,
+  execute: 4,
+  sync: 5,
+  copyEnd: 6,
+  ask: 7,
+} as const
 export type EntryKind = (typeof ENTRY)[keyof typeof ENTRY]
 
 /**

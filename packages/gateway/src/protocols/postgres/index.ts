@@ -47,8 +47,9 @@ export class PostgresAdapter implements ProtocolAdapter {
     target: Target,
     credential: Credential | Promise<Credential>,
     signal: AbortSignal,
+    searchPath?: readonly string[],
   ): Promise<Upstream> {
-    return connectUpstream(target, credential, signal)
+    return connectUpstream(target, credential, signal, searchPath)
   }
 
   relay(client: Downstream, upstream: Upstream, guard: Guard): Promise<'client' | 'target'> {

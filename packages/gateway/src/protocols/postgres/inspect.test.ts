@@ -5,6 +5,7 @@ import { catalogOf, columnOf, tableOf } from '../../access/catalog.fixture.ts'
 import { combineReadings } from '../sql/combine-readings.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import { resolveReading } from './inspect.ts'
+import { SessionNames } from './session-names.ts'
 
 beforeAll(() => loadModule())
 
@@ -18,8 +19,10 @@ const CATALOG: Catalog = catalogOf(
   { schemas: ['public', 'sales'] },
 )
 
+const NAMES = new SessionNames(CATALOG.searchPath).current(CATALOG.searchPath)
+
 function resolve(sql: string) {
-  return resolveReading(combineReadings(readStatements(parseSync(sql))), CATALOG)
+  return resolveReading(combineReadings(readStatements(parseSync(sql))), CATALOG, NAMES)
 }
 
 function tables(sql: string): readonly string[] {

@@ -7,8 +7,11 @@ import {
   decodeErrorFields,
   decodeStartup,
   encodeBackendKeyData,
+  encodeBind,
   encodeCancelRequest,
+  encodeClose,
   encodeError,
+  encodeExecute,
   encodeNegotiateProtocolVersion,
   encodeParameterStatus,
   encodeParse,
@@ -18,6 +21,7 @@ import {
   encodeSaslInitialResponse,
   encodeStartup,
   SSL_REQUEST_PACKET,
+  SYNC,
   TERMINATE,
 } from './messages.ts'
 import { bytes } from './wire.fixture.ts'
@@ -34,6 +38,11 @@ describe('what is sent', () => {
       encodeBackendKeyData(0x01020304, Buffer.from('a1b2c3d4', 'hex')),
       '4b 0000000c 01020304 # the process\n a1b2c3d4 # the secret',
     ],
+    ['Bind', encodeBind('p', 's'), '42 0000000e "p" 00 "s" 00 0000 # formats\n 0000 # values\n 0000'],
+    ['Execute', encodeExecute('p'), '45 0000000a "p" 00 00000000 # all rows'],
+    ['Close of a statement', encodeClose('statement', 's'), '43 00000007 "S" "s" 00'],
+    ['Close of a portal', encodeClose('portal', 'p'), '43 00000007 "P" "p" 00'],
+    ['Sync', SYNC, '53 00000004'],
     ['NegotiateProtocolVersion', encodeNegotiateProtocolVersion([]), '76 0000000c 00030000 00000000'],
     [
       'NegotiateProtocolVersion with an option',

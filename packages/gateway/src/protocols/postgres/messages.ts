@@ -172,6 +172,7 @@ export function encodeStartup(parameters: ReadonlyMap<string, string>): Buffer {
 }
 
 export const SSL_REQUEST_PACKET = Buffer.concat([int32(8), int32(SSL_REQUEST)])
+export const SYNC = message(FRONTEND.sync, Buffer.alloc(0))
 export const TERMINATE = message(FRONTEND.terminate, Buffer.alloc(0))
 
 export function encodeCancelRequest(pid: number, secret: Buffer): Buffer {
@@ -184,6 +185,20 @@ export function encodeQuery(sql: string): Buffer {
 
 export function encodeParse(name: string, sql: string): Buffer {
   return message(FRONTEND.parse, Buffer.concat([Buffer.from(`${name}\0${sql}\0`), Buffer.alloc(2)]))
+}
+
+/** Bind without parameters; results come as text. */
+export function encodeBind(portal: string, statement: string): Buffer {
+  return message(FRONTEND.bind, Buffer.concat([Buffer.from(`${portal}\0${statement}\0`), Buffer.alloc(6)]))
+}
+
+/** Execute, all rows. */
+export function encodeExecute(portal: string): Buffer {
+  return message(FRONTEND.execute, Buffer.concat([Buffer.from(`${portal}\0`), int32(0)]))
+}
+
+export function encodeClose(kind: 'statement' | 'portal', name: string): Buffer {
+  return message(FRONTEND.close, Buffer.from(`${kind === 'statement' ? 'S' : 'P'}${name}\0`))
 }
 
 export function encodeSaslInitialResponse(mechanism: string, data: string): Buffer {

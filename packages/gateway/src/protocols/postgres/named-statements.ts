@@ -1,5 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { Verdict } from '../contract.ts'
+import type { ClosedCursors } from '../sql/reading.ts'
+import type { BareNames } from '../sql/search-path.ts'
 import type { KnownStatement } from './statement-cache.ts'
 
 /** A prepared statement, as far as running it again needs to be decided and recorded. */
@@ -7,21 +9,32 @@ export interface Prepared {
   /** Of the recorded statement. */
   readonly number: number
   readonly text: string
-  readonly known: KnownStatement
+  /** As it was read last, and what was decided about that. */
+  known: KnownStatement
   verdict: Verdict
 }
 
 /** A bound portal: which statement it runs, and with what. */
 export interface Portal {
   readonly prepared: Prepared
+  /** How its bare names were understood when it was bound: its plan was made then. */
+  readonly names: BareNames
   /** JSON array, bounded. */
   readonly parameters: string
+}
+
+/** A cursor of SQL's DECLARE: what reads from it does what its query does. */
+export interface Cursor {
+  readonly known: KnownStatement
+  /** WITH HOLD: it outlives the transaction that it was declared in. */
+  readonly isHeld: boolean
 }
 
 /** A change to the names that happens when the target says that it did its part. */
 export type Named =
   | { readonly kind: 'statement'; readonly name: string; readonly value: Prepared | undefined }
   | { readonly kind: 'portal'; readonly name: string; readonly value: Portal | undefined }
+  | { readonly kind: 'cursor'; readonly name: string; readonly value: Cursor | undefined }
 
 /**
  * NAMEDATALEN - 1: the target keeps no more bytes of a name, so that two longer ones may mean the same there and not here.
@@ -46,6 +59,7 @@ const MAX_NAMES = 10_000
 export class NamedStatements {
   readonly #statements = new Names<Prepared>()
   readonly #portals = new Names<Portal>()
+  readonly #cursors = new Names<Cursor>()
 
   /** @returns `unsettled` while an earlier batch may or may not have changed the name */
   statement(name: string): Prepared | 'unsettled' | undefined {
@@ -57,28 +71,37 @@ export class NamedStatements {
     return this.#portals.get(name)
   }
 
+  /** @returns `unsettled` while an earlier batch may or may not have declared the cursor */
+  cursor(name: string): Cursor | 'unsettled' | undefined {
+    return this.#cursors.get(name)
+  }
+
   /** Sent to the target. @throws SallyportError LIMIT_REACHED */
   propose(change: Named): void {
     if (change.kind === 'statement') this.#statements.propose(change.name, change.value)
-    else this.#portals.propose(change.name, change.value)
+    else if (change.kind === 'portal') this.#portals.propose(change.name, change.value)
+    else this.#cursors.propose(change.name, change.value)
   }
 
   /** Done by the target. */
   confirm(change: Named): void {
     if (change.kind === 'statement') this.#statements.confirm(change.name, change.value)
-    else this.#portals.confirm(change.name, change.value)
+    else if (change.kind === 'portal') this.#portals.confirm(change.name, change.value)
+    else this.#cursors.confirm(change.name, change.value)
   }
 
   /** Failed or skipped by the target. */
   discard(change: Named): void {
     if (change.kind === 'statement') this.#statements.discard(change.name, change.value)
-    else this.#portals.discard(change.name, change.value)
+    else if (change.kind === 'portal') this.#portals.discard(change.name, change.value)
+    else this.#cursors.discard(change.name, change.value)
   }
 
   /** A message was sent up to which the target skips after an error, or which it does not skip: Sync or Query. */
   batchEnded(): void {
     this.#statements.batchEnded()
     this.#portals.batchEnded()
+    this.#cursors.batchEnded()
   }
 
   /** DEALLOCATE ALL or DISCARD ALL was done. */
@@ -86,10 +109,25 @@ export class NamedStatements {
     this.#statements.clear()
   }
 
+  /**
+   * A statement is sent that may close cursors. What is forgotten here and still open there can only not be read any more;
+   * a name that is remembered too long could come to stand for another query, which a function opened.
+   */
+  closing(cursors: ClosedCursors): void {
+    if (cursors === 'all') this.#cursors.clear()
+    else if (cursors === 'not held') this.#cursors.clear(isNotHeld)
+    else for (const name of cursors) this.#cursors.clear((_, its) => its === name)
+  }
+
   /** Portals do not outlive their transaction ("Extended Query"). */
   transactionEnded(): void {
     this.#portals.clear()
+    this.#cursors.clear(isNotHeld)
   }
+}
+
+function isNotHeld({ isHeld }: Cursor): boolean {
+  return !isHeld
 }
 
 /** What is known of one name. */
@@ -153,8 +191,9 @@ class Names<T extends object> {
   }
 
   /** The target has closed all that it had confirmed. */
-  clear(): void {
+  clear(which: (value: T, name: string) => boolean = () => true): void {
     for (const [name, slot] of this.#slots) {
+      if (slot.confirmed !== undefined && !which(slot.confirmed, name)) continue
       slot.confirmed = undefined
       this.#tidy(name, slot)
     }

@@ -10,6 +10,7 @@ import { Frontend, type FrontendState, MAX_STATEMENT } from './frontend.ts'
 import { InFlight } from './in-flight.ts'
 import { NamedStatements } from './named-statements.ts'
 import type { PostgresDownstream } from './server.ts'
+import { SessionNames } from './session-names.ts'
 import type { StatementCache } from './statement-cache.ts'
 import type { PostgresUpstream } from './upstream.ts'
 
@@ -78,6 +79,7 @@ class Relay {
       guard,
       inFlight: new InFlight(),
       names: new NamedStatements(),
+      bareNames: new SessionNames(upstream.searchPath),
       statements,
       copy: { open: false, ignoredSyncs: 0 },
     }

@@ -3,6 +3,7 @@ import { Frontend, type FrontendState } from './frontend.ts'
 import { TestGuard } from './guard.fixture.ts'
 import { InFlight } from './in-flight.ts'
 import { NamedStatements } from './named-statements.ts'
+import { SessionNames } from './session-names.ts'
 import { StatementCache, type SqlReader } from './statement-cache.ts'
 import { frames } from './wire.fixture.ts'
 
@@ -30,6 +31,7 @@ export class ScriptedSession {
       guard,
       inFlight: new InFlight(),
       names: new NamedStatements(),
+      bareNames: new SessionNames(guard.catalog.searchPath),
       statements: new StatementCache(reader),
       copy: { open: false, ignoredSyncs: 0 },
     }

@@ -1,3 +1,4 @@
+import { SallyportError } from '../../access/errors.ts'
 import type { BareNames, NameChanges, SearchPath } from '../sql/search-path.ts'
 
 /** A path is kept for every SET until the transaction ends; nobody sets more than this in one. */
@@ -17,7 +18,7 @@ const MAX_TEMPORARY = 1000
  */
 export class SessionNames {
   readonly #start: SearchPath
-  /** In force, if nothing is on its way; undefined while only the target knows. */
+  /** In force for whatever is sent next; undefined while only the target knows. */
   #exact: SearchPath | undefined
   /** Everything that can be in force. */
   #possible: Map<string, SearchPath>
@@ -27,9 +28,7 @@ export class SessionNames {
   readonly #temporary = new Set<string>()
   #usual: SearchPath | undefined
   /** What was made of all that, until something changes. */
-  #quiet: BareNames | undefined
-  #busy: BareNames | undefined
-  #isLost = false
+  #current: BareNames | undefined
 
   /** @param start the path that the session begins with, and that RESET goes back to */
   constructor(start: SearchPath) {
@@ -38,53 +37,41 @@ export class SessionNames {
     this.#possible = setOf(start)
   }
 
-  /** Too much is possible for anything to be said any more: no statement may run. */
-  get isLost(): boolean {
-    return this.#isLost
-  }
-
-  /** With nothing on its way to the target, it can be asked what is in force, and should be. */
+  /** As soon as nothing is on its way to the target, it should be asked what is in force. */
   get shouldAsk(): boolean {
     return this.#exact === undefined && !this.#hasFailed && !this.#wasInVain
   }
 
-  /**
-   * @param isQuiet the target has answered everything that it was sent
-   * @param usual the path of the catalog: sessions that have no other are alike
-   */
-  current(isQuiet: boolean, usual: SearchPath): BareNames {
-    if (this.#usual !== usual) this.#changed()
+  /** @param usual the catalog's path: sessions that have no other are alike */
+  current(usual: SearchPath): BareNames {
+    if (this.#usual !== usual) this.#current = undefined
     this.#usual = usual
-    return isQuiet
-      ? (this.#quiet ??= this.#describe(this.#exact, usual))
-      : (this.#busy ??= this.#describe(undefined, usual))
+    return (this.#current ??= this.#describe(usual))
   }
 
-  #describe(exact: SearchPath | undefined, usual: SearchPath): BareNames {
+  #describe(usual: SearchPath): BareNames {
     const all = [...this.#possible.values()]
-    const paths = exact === undefined ? all : [exact]
+    const paths = this.#exact === undefined ? all : [this.#exact]
     const temporary = [...this.#temporary].toSorted()
     const isUsual = temporary.length === 0 && this.#possible.size === 1 && this.#possible.has(idOf(usual))
     const key = isUsual ? '' : JSON.stringify([paths, all, temporary])
     return { key, paths, fallbacks: all, temporary }
   }
 
-  #changed(): void {
-    this.#quiet = undefined
-    this.#busy = undefined
-  }
-
-  /** A statement is sent that may do this. */
+  /** A statement is sent that may do this. @throws SallyportError LIMIT_REACHED */
   sent(changes: NameChanges): void {
     for (const path of changes.paths) this.#add(path === 'session-start' ? this.#start : path)
-    const reverts = changes.mayRevert && this.#possible.size > 1
-    if (changes.paths.length > 0 || changes.mayChangePath || reverts) {
+    const isOneOfSeveral = this.#possible.size > 1 && (changes.paths.length > 0 || changes.mayRevert)
+    if (isOneOfSeveral || changes.mayChangePath) {
       this.#exact = undefined
       this.#wasInVain = false
     }
     for (const name of changes.temporary) this.#temporary.add(name)
-    if (this.#temporary.size > MAX_TEMPORARY || this.#possible.size > MAX_PATHS) this.#isLost = true
-    this.#changed()
+    if (this.#possible.size > MAX_PATHS)
+      throw tooMany(`set search_path to more than ${MAX_PATHS} values in one transaction`)
+    if (this.#temporary.size > MAX_TEMPORARY)
+      throw tooMany(`made more than ${MAX_TEMPORARY} temporary relations`)
+    this.#current = undefined
   }
 
   /** ReadyForQuery: Byte1 status, 'I' idle, 'T' in a transaction, 'E' in a failed one. */
@@ -98,7 +85,7 @@ export class SessionNames {
   reported(path: SearchPath): void {
     this.#exact = path
     this.#add(path)
-    this.#changed()
+    this.#current = undefined
     this.#settle()
   }
 
@@ -111,12 +98,16 @@ export class SessionNames {
   #settle(): void {
     if (this.#inTransaction || this.#exact === undefined || this.#possible.size === 1) return
     this.#possible = setOf(this.#exact)
-    this.#changed()
+    this.#current = undefined
   }
 
   #add(path: SearchPath): void {
     this.#possible.set(idOf(path), path)
   }
+}
+
+function tooMany(what: string): SallyportError {
+  return new SallyportError('LIMIT_REACHED', `this session has ${what}`, { hint: 'begin a new session' })
 }
 
 function idOf(path: SearchPath): string {

@@ -3,15 +3,20 @@ import type { Catalog } from '../../access/catalog.ts'
 import type { StatementReading } from '../../access/model.ts'
 import type { Verdict } from '../contract.ts'
 import type { SqlReading } from '../sql/reading.ts'
+import type { BareNames } from '../sql/search-path.ts'
 import { resolveReading } from './inspect.ts'
 
 /** A statement that was read before, with its names resolved as the target would. */
 export interface KnownStatement {
   readonly reading: StatementReading
-  /** The name under which SQL's own PREPARE keeps its inner statement. */
-  readonly prepares: string | undefined
-  /** Prepared statements that SQL's EXECUTE runs by name: what they do is only known to the session. */
-  readonly executes: readonly string[]
+  /**
+   * What it makes, uses and changes of the session's own: the name under which PREPARE keeps its inner statement, the
+   * cursor that it declares, what it runs and reads by name. What those are, only the session knows.
+   */
+  readonly session: Pick<SqlReading, 'prepares' | 'declares' | 'executes' | 'fetches' | 'closes' | 'changes'>
+  /** What its names were resolved under: with another catalog, or with other bare names, it has to be read again. */
+  readonly catalogVersion: string
+  readonly names: BareNames
 }
 
 /** Reads statements, away from the event loop. */
@@ -40,10 +45,15 @@ export class StatementCache {
   }
 
   /** `shape` is undefined where the text has none. Never parses. */
-  get(shape: string | undefined, text: string, catalog: Catalog): KnownStatement | undefined {
+  get(
+    shape: string | undefined,
+    text: string,
+    catalog: Catalog,
+    names: BareNames,
+  ): KnownStatement | undefined {
     this.#forgetOthersThan(catalog)
-    const byShape = shape === undefined ? undefined : this.#known.get(shapeId(shape))
-    return byShape ?? this.#known.get(textId(text))
+    const byShape = shape === undefined ? undefined : this.#known.get(shapeId(shape, names))
+    return byShape ?? this.#known.get(textId(text, names))
   }
 
   /** A verdict on this statement is kept. */
@@ -61,16 +71,15 @@ export class StatementCache {
     shape: string | undefined,
     text: string,
     catalog: Catalog,
+    names: BareNames,
     session: string,
   ): Promise<KnownStatement> {
     const sql = await this.#reader.read(text, session)
-    const reading = resolveReading(sql, catalog)
-    const known = { reading, prepares: sql.prepares, executes: sql.executes }
+    const reading = resolveReading(sql, catalog, names)
+    const known = { reading, session: sql, catalogVersion: catalog.version, names }
     this.#forgetOthersThan(catalog)
-    this.#known.set(
-      shape !== undefined && reading.dependsOn === 'shape' ? shapeId(shape) : textId(text),
-      known,
-    )
+    const isByShape = shape !== undefined && reading.dependsOn === 'shape'
+    this.#known.set(isByShape ? shapeId(shape, names) : textId(text, names), known)
     return known
   }
 
@@ -83,10 +92,10 @@ export class StatementCache {
 }
 
 /** A text could look like another statement's shape; under different prefixes neither is taken for the other. */
-function shapeId(shape: string): string {
-  return `s${shape}`
+function shapeId(shape: string, names: BareNames): string {
+  return `s${names.key}\0${shape}`
 }
 
-function textId(text: string): string {
-  return `t${text}`
+function textId(text: string, names: BareNames): string {
+  return `t${names.key}\0${text}`
 }

@@ -6,6 +6,7 @@ import type { StatementReading } from '../../access/model.ts'
 import type { SqlReading } from '../sql/reading.ts'
 import { resolveReading } from './inspect.ts'
 import { StatementReader } from './parser.ts'
+import { SessionNames } from './session-names.ts'
 
 const CORPUS = new URL('../../../../../../shared/corpus/', import.meta.url)
 const GUARD = new URL('guard_evasion.json', CORPUS)
@@ -40,6 +41,8 @@ const TABLES: Catalog = catalogOf(
     tableOf(name, [], { columns: [columnOf('id', 1, { type: 'integer', nullable: false })] }),
   ),
 )
+
+const NAMES = new SessionNames(TABLES.searchPath).current(TABLES.searchPath)
 
 /** What the reading of a case does not show, though the case says so. */
 function missing(
@@ -98,9 +101,9 @@ describe.skipIf(!existsSync(GUARD))('statements that hide what they do', () => {
       const reading = await reader.read(sql, id)
       const ran = reading.executes.flatMap((name) => {
         const found = prepared.get(name)
-        return found ? [resolveReading(found, TABLES)] : []
+        return found ? [resolveReading(found, TABLES, NAMES)] : []
       })
-      const faults = missing(expected, resolveReading(reading, TABLES), ran)
+      const faults = missing(expected, resolveReading(reading, TABLES, NAMES), ran)
       if (faults.length > 0) failed.push(`${id} ${sql.slice(0, 80)}: ${faults.join('; ')}`)
     }
     console.log(`guard_evasion: ${ours.length - failed.length} of ${ours.length} as expected`)

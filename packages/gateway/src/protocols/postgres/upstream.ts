@@ -19,6 +19,7 @@ import {
   TERMINATE,
 } from './messages.ts'
 import { readCString } from '../wire/cstring.ts'
+import { formatSearchPath, type SearchPath } from '../sql/search-path.ts'
 import { ScramClient } from './scram-client.ts'
 
 /**
@@ -38,6 +39,8 @@ export class PostgresUpstream implements Upstream {
   readonly protocol = 'postgres'
   /** What the target reported (ParameterStatus), in order. */
   readonly parameters: Map<string, string>
+  /** Where bare names are looked for until somebody says otherwise, and again after RESET. */
+  readonly searchPath: SearchPath
   #stream: Duplex
   readonly #dial: (signal: AbortSignal) => Promise<Duplex>
   readonly #backendKey: { readonly pid: number; readonly secret: Buffer } | undefined
@@ -47,7 +50,9 @@ export class PostgresUpstream implements Upstream {
     parameters: Map<string, string>,
     backendKey: { readonly pid: number; readonly secret: Buffer } | undefined,
     dial: (signal: AbortSignal) => Promise<Duplex>,
+    searchPath: SearchPath,
   ) {
+    this.searchPath = searchPath
     this.#stream = stream
     this.parameters = parameters
     this.#backendKey = backendKey
@@ -134,12 +139,14 @@ function closeAfter(stream: Duplex, lastWords: Buffer): Promise<void> {
  * Connects to a target and logs in with a temporary credential, by SCRAM-SHA-256 only: a target that asks for the secret
  * itself, or for its MD5, is refused. PostgreSQL starts a process for the connection as soon as it is dialled, which
  * takes about as long as the credential that is still in the making.
+ * @param searchPath what the session begins with: the database's own, without "$user", since the role is the gateway's
  * @throws SallyportError TARGET_UNREACHABLE with the step that failed; why there is no credential
  */
 export async function connectUpstream(
   target: Target,
   awaited: Credential | Promise<Credential>,
   signal: AbortSignal,
+  searchPath: SearchPath = DEFAULT_PATH,
 ): Promise<PostgresUpstream> {
   const dial = (within: AbortSignal): Promise<Duplex> => dialTarget(target, within)
   const dialling = dial(signal)
@@ -152,15 +159,22 @@ export async function connectUpstream(
   }
   const stream = await dialling
   try {
-    stream.write(encodeStartup(startupParameters(target, credential)))
-    return await logIn(stream, credential, target, signal, dial)
+    stream.write(encodeStartup(startupParameters(target, credential, searchPath)))
+    return await logIn(stream, credential, target, signal, dial, searchPath)
   } catch (error) {
     stream.destroy()
     throw asUnreachable(target, 'log-in failed', error)
   }
 }
 
-function startupParameters(target: Target, credential: Credential): ReadonlyMap<string, string> {
+/** PostgreSQL's own default, as far as it applies to the roles of sessions. */
+const DEFAULT_PATH: SearchPath = ['public']
+
+function startupParameters(
+  target: Target,
+  credential: Credential,
+  searchPath: SearchPath,
+): ReadonlyMap<string, string> {
   return new Map([
     ['user', credential.username],
     ['database', target.database],
@@ -168,7 +182,7 @@ function startupParameters(target: Target, credential: Credential): ReadonlyMap<
     // What statements mean is read under these, whatever the database's or the role's defaults are.
     ['client_encoding', 'UTF8'],
     ['standard_conforming_strings', 'on'],
-    ['search_path', '"$user", public'],
+    ['search_path', formatSearchPath(searchPath)],
     ['default_transaction_read_only', credential.readOnly ? 'on' : 'off'],
   ])
 }
@@ -229,6 +243,7 @@ async function logIn(
   target: Target,
   signal: AbortSignal,
   dial: (signal: AbortSignal) => Promise<Duplex>,
+  searchPath: SearchPath,
 ): Promise<PostgresUpstream> {
   const source = new ByteSource(stream, signal)
   const scram = new ScramClient(credential.secret)
@@ -256,7 +271,7 @@ async function logIn(
       case BACKEND.readyForQuery:
         // Also one that leaves AuthenticationOk out.
         if (!scram.verified) throw unproved(target)
-        return new PostgresUpstream(stream, parameters, backendKey, dial)
+        return new PostgresUpstream(stream, parameters, backendKey, dial, searchPath)
       case BACKEND.noticeResponse:
       case BACKEND.negotiateProtocolVersion:
         break

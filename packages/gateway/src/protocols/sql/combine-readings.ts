@@ -1,4 +1,5 @@
 import type { SqlOperation, SqlReading } from './reading.ts'
+import type { NameChanges } from './search-path.ts'
 import { opaqueReading } from './reading.ts'
 
 /**
@@ -8,9 +9,13 @@ import { opaqueReading } from './reading.ts'
 export function combineReadings(statements: readonly SqlReading[]): SqlReading {
   const [only] = statements
   if (only !== undefined && statements.length === 1) return only
-  const names = statements.flatMap(({ prepares }) => (prepares === undefined ? [] : [prepares]))
-  if (names.length > 1)
-    return opaqueReading('it prepares more than one statement; prepare each by a query of its own')
+  const made = statements.flatMap(({ prepares, declares }) => prepares ?? declares?.name ?? [])
+  if (made.length > 1)
+    return opaqueReading('it names more than one statement or cursor; name each by a query of its own')
+  const prepares = statements.find((statement) => statement.prepares !== undefined)?.prepares
+  const declares = statements.find((statement) => statement.declares !== undefined)?.declares
+  const changes = combineChanges(statements)
+  const closes = statements.map((statement) => statement.closes)
   const because = statements.find(({ opaqueBecause }) => opaqueBecause !== undefined)?.opaqueBecause
   const facts = statements.map((statement) => statement.facts)
   return {
@@ -26,12 +31,42 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
     },
     ...(because === undefined ? {} : { opaqueBecause: because }),
     dependsOn: statements.some(({ dependsOn }) => dependsOn === 'text') ? 'text' : 'shape',
-    ...(names[0] === undefined ? {} : { prepares: names[0] }),
-    executes: [...new Set(statements.flatMap(({ executes }) => executes))],
+    ...(prepares === undefined ? {} : { prepares }),
+    executes: usedBeforeMade(statements, 'executes', ({ prepares: name }) => name),
+    ...(declares === undefined ? {} : { declares }),
+    fetches: usedBeforeMade(statements, 'fetches', ({ declares: cursor }) => cursor?.name),
+    closes: closes.some((which) => typeof which === 'string') ? 'all' : [...new Set(closes.flat())],
+    ...(changes === undefined ? {} : { changes }),
     trivialIfNotNull: statements.flatMap(({ trivialIfNotNull }) => trivialIfNotNull),
   }
 }
 
 function unique(operations: readonly SqlOperation[]): readonly SqlOperation[] {
   return [...new Map(operations.map((operation) => [JSON.stringify(operation), operation])).values()]
+}
+
+/** Names that stand for what was there before: whoever runs what the same text has made does what the text does anyway. */
+function usedBeforeMade(
+  statements: readonly SqlReading[],
+  uses: 'executes' | 'fetches',
+  makes: (statement: SqlReading) => string | undefined,
+): readonly string[] {
+  const made = new Set<string | undefined>()
+  const used = new Set<string>()
+  for (const statement of statements) {
+    for (const name of statement[uses]) if (!made.has(name)) used.add(name)
+    made.add(makes(statement))
+  }
+  return [...used]
+}
+
+function combineChanges(statements: readonly SqlReading[]): NameChanges | undefined {
+  const all = statements.flatMap(({ changes }) => changes ?? [])
+  if (all.length === 0) return undefined
+  return {
+    paths: all.flatMap(({ paths }) => paths),
+    temporary: all.flatMap(({ temporary }) => temporary),
+    mayChangePath: all.some(({ mayChangePath }) => mayChangePath),
+    mayRevert: all.some(({ mayRevert }) => mayRevert),
+  }
 }

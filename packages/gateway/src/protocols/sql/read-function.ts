@@ -9,6 +9,9 @@ const DATABASE = { type: 'Database' } as const
 /** Schemas whose objects came with PostgreSQL, and that only a superuser can add to. */
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema'])
 
+/** Functions of PostgreSQL's own that do something, but change no setting and run no text that could. */
+const LEAVES_SETTINGS = /^(nextval|setval|pg_\w+|lo_\w+|loread|lowrite)$/
+
 /** The function that one call names, and whether policy must be asked about it. Arguments are read by the caller. */
 export function readFunctionName(call: Fields, reading: ReadingBuilder): void {
   const parts = nameParts(call['funcname'])
@@ -23,6 +26,7 @@ export function readFunctionName(call: Fields, reading: ReadingBuilder): void {
   if (isPlain && name === 'set_config') return readSetConfig(call['args'], reading)
   if (HARMLESS_FUNCTIONS.has(isPlain ? name : `${schema}.${name}`)) return
   reading.textMatters()
+  if (!isPlain || !LEAVES_SETTINGS.test(name)) reading.mayChangePath()
   if (isPlain && name === 'pg_notify') return reading.does('notify', DATABASE)
   reading.does('call', DATABASE)
 }

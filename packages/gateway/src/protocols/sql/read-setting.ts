@@ -1,4 +1,5 @@
 import type { ReadingBuilder } from './reading.ts'
+import { formatSearchPath, parseSearchPath } from './search-path.ts'
 import { changeSetting } from './settings.ts'
 import type { Fields } from './tree.ts'
 import { fieldsOf, list, nodeOf, text } from './tree.ts'
@@ -9,7 +10,12 @@ const DATABASE = { type: 'Database' } as const
 export function readVariableSet(fields: Fields, reading: ReadingBuilder): void {
   const kind = text(fields['kind'])
   const name = text(fields['name']) ?? ''
-  if (kind === 'VAR_RESET_ALL') return
+  // It takes back what the client has set for its own protection too (the tenant that row security looks at).
+  if (kind === 'VAR_RESET_ALL') {
+    reading.setsPath('session-start')
+    return reading.does('set', DATABASE)
+  }
+  if (name.toLowerCase() === 'search_path') return readSearchPath(kind, fields['args'], reading)
   if (kind === 'VAR_RESET' || kind === 'VAR_SET_DEFAULT') return change(name, undefined, reading)
   if (kind === 'VAR_SET_MULTI' && (name === 'TRANSACTION' || name === 'SESSION CHARACTERISTICS')) {
     return readTransactionModes(fields['args'], reading)
@@ -35,8 +41,29 @@ export function readSetConfig(args: unknown, reading: ReadingBuilder): void {
   const to = stringConstant(value)
   if (setting === undefined || to === undefined) {
     reading.opaque('set_config is called with something else than string constants')
-  } else if (setting.toLowerCase() === 'search_path') change(setting, unquoted(to), reading)
+  } else if (setting.toLowerCase() === 'search_path') changePath(to, reading)
   else change(setting, to, reading)
+}
+
+/** SET search_path TO a, "b", 'c': each word and each string is one schema, whatever is in it. */
+function readSearchPath(kind: string | undefined, args: unknown, reading: ReadingBuilder): void {
+  if (kind === 'VAR_RESET' || kind === 'VAR_SET_DEFAULT') return reading.setsPath('session-start')
+  const schemas = list(args).map(constant)
+  const known = schemas.filter((schema) => schema !== undefined)
+  if (kind !== 'VAR_SET_VALUE' || known.length < schemas.length) {
+    return reading.opaque('search_path is set to something else than the names of schemas')
+  }
+  changePath(formatSearchPath(known), reading)
+}
+
+/** Paths that no policy minds: they only leave out what sessions begin with. Any other is for policy to permit. */
+const NARROWER: ReadonlySet<string> = new Set(['public', 'pg_catalog', ''])
+
+function changePath(value: string, reading: ReadingBuilder): void {
+  const path = parseSearchPath(value)
+  if (path === undefined) return reading.opaque('search_path is set to something that is no list of schemas')
+  if (!path.every((schema) => NARROWER.has(schema))) reading.does('set', DATABASE)
+  reading.setsPath(path)
 }
 
 function change(name: string, value: string | undefined, reading: ReadingBuilder): void {
@@ -67,12 +94,4 @@ function constant(node: unknown): string | undefined {
   const fval = fieldsOf(fields['fval'])
   if (fval) return text(fval['fval'])
   return stringConstant(node)
-}
-
-/** A search path as one string: its quoted names without their quotes. */
-function unquoted(path: string): string {
-  return path
-    .split(',')
-    .map((part) => part.trim().replace(/^"([^"]*)"$/, '$1'))
-    .join(', ')
 }

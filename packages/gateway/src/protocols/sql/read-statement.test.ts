@@ -149,18 +149,22 @@ describe('what a statement does', () => {
     ["SET client_encoding = 'LATIN1'", 'opaque'],
     ['SET standard_conforming_strings = on', ''],
     ['SET standard_conforming_strings = off', 'opaque'],
-    ['SET search_path = evil, public', 'opaque'],
+    ['SET search_path = evil, public', 'set *'],
     ['SET search_path TO public', ''],
     ['SET LOCAL ROLE dba', 'opaque'],
     ['RESET ROLE', 'opaque'],
     ['SET SESSION AUTHORIZATION DEFAULT', 'opaque'],
-    ['RESET ALL', ''],
+    ['RESET ALL', 'set *'],
     ['RESET search_path', ''],
     ["SET work_mem = '1GB'", 'set *'],
     ["SET app.tenant = '1'", 'set *'],
     ['SHOW ALL', ''],
     ["SELECT pg_catalog.set_config('search_path', '', false)", ''],
-    ["SELECT set_config('search_path', 'evil', false)", 'opaque'],
+    ["SELECT set_config('search_path', 'evil', false)", 'set *'],
+    ["SELECT set_config('search_path', 'a b', false)", 'opaque'],
+    ["SELECT set_config('search_path', $1, false)", 'opaque'],
+    ['SET search_path FROM CURRENT', 'opaque'],
+    ['SET LOCAL search_path = "Sales", \'x, y\'', 'set *'],
     ["SELECT set_config('ro' || 'le', 'dba', false)", 'opaque'],
     ['SELECT set_config($1, $2, false)', 'opaque'],
     ["SELECT set_config('app.tenant', '1', true)", 'set *'],
@@ -295,5 +299,47 @@ describe('what the analysis does not know', () => {
     expect(readStatement({ FancyStmt: {} }).opaqueBecause).toContain('FancyStmt')
     expect(readStatement(undefined).facts.reading).toBe('opaque')
     expect(readStatement({ SelectStmt: {}, DropStmt: {} }).facts.reading).toBe('opaque')
+  })
+})
+
+describe('what a statement does to the session', () => {
+  const NOTHING = { paths: [], temporary: [], mayChangePath: false, mayRevert: false }
+
+  it.each([
+    ['SELECT 1', undefined],
+    ["SELECT nextval('s'), pg_sleep(1)", undefined],
+    ['BEGIN', undefined],
+    ['SAVEPOINT s', undefined],
+    ['SET search_path = a, "B", \'c, d\', 1', { paths: [['a', 'B', 'c, d', '1']] }],
+    ['SET LOCAL search_path TO "$user", public', { paths: [['public']] }],
+    ['RESET search_path', { paths: ['session-start'] }],
+    ['SET search_path TO DEFAULT', { paths: ['session-start'] }],
+    ['DISCARD ALL', { paths: ['session-start'] }],
+    ['RESET ALL', { paths: ['session-start'] }],
+    ["SELECT set_config('search_path', 'A, \"B\"', true)", { paths: [['a', 'B']] }],
+    ['ROLLBACK TO s', { mayRevert: true }],
+    ['COMMIT', { mayRevert: true }],
+    ['CALL p()', { mayChangePath: true, mayRevert: true }],
+    ['SELECT f()', { mayChangePath: true }],
+    ["SELECT query_to_xml('', true, true, '')", { mayChangePath: true }],
+    ['SET search_path = a; SET search_path = b', { paths: [['a'], ['b']] }],
+  ])('%s', (sql, expected) => {
+    expect(read(sql).changes).toEqual(expected && { ...NOTHING, ...expected })
+  })
+
+  it('names the cursors that it declares, reads and closes', () => {
+    expect(read('DECLARE c CURSOR FOR SELECT 1').declares).toEqual({ name: 'c', isHeld: false })
+    expect(read('DECLARE c CURSOR WITH HOLD FOR SELECT 1').declares).toEqual({ name: 'c', isHeld: true })
+    expect(read('FETCH 3 FROM c; MOVE d').fetches).toEqual(['c', 'd'])
+    expect(read('DECLARE c CURSOR FOR SELECT 1; FETCH c; FETCH d').fetches).toEqual(['d'])
+    expect(read('FETCH c; CLOSE c').closes).toEqual(['c'])
+    expect(read('CLOSE ALL').closes).toBe('all')
+    expect(read('COMMIT').closes).toBe('not held')
+    expect(read('ROLLBACK').closes).toBe('all')
+  })
+
+  it('runs what was prepared before, and not what it prepares itself', () => {
+    expect(read('EXECUTE p; PREPARE p AS SELECT 1; EXECUTE p').executes).toEqual(['p'])
+    expect(read('PREPARE p AS SELECT 1; EXECUTE p').executes).toEqual([])
   })
 })

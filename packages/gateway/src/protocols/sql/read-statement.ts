@@ -30,6 +30,9 @@ export function readStatement(statement: unknown): SqlReading {
 /** One kind of statement: adds what it does to the reading. */
 type Rule = (fields: Fields, reading: ReadingBuilder) => void
 
+/** Of `DeclareCursorStmt.options` (parsenodes.h). */
+const CURSOR_OPT_HOLD = 0x20
+
 const nothing: Rule = () => undefined
 
 const query =
@@ -74,15 +77,28 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     },
   ],
   ['DeallocateStmt', nothing],
-  ['DeclareCursorStmt', (fields, reading) => readOne(fields['query'], reading)],
-  ['FetchStmt', nothing],
-  ['ClosePortalStmt', nothing],
+  [
+    'DeclareCursorStmt',
+    (fields, reading) => {
+      const options = typeof fields['options'] === 'number' ? fields['options'] : 0
+      reading.declares(text(fields['portalname']) ?? '', (options & CURSOR_OPT_HOLD) !== 0)
+      readOne(fields['query'], reading)
+    },
+  ],
+  ['FetchStmt', (fields, reading) => reading.fetches(text(fields['portalname']) ?? '')],
+  [
+    'ClosePortalStmt',
+    (fields, reading) => {
+      const name = text(fields['portalname'])
+      reading.closes(name === undefined ? 'all' : [name])
+    },
+  ],
   ['CreateTableAsStmt', readCreateTableAs],
   ['TransactionStmt', readTransaction],
   ['ConstraintsSetStmt', nothing],
   ['VariableSetStmt', readVariableSet],
   ['VariableShowStmt', nothing],
-  ['DiscardStmt', nothing],
+  ['DiscardStmt', readDiscard],
   ['LockStmt', readLock],
   ['ListenStmt', (_, reading) => reading.does('listen', DATABASE)],
   ['UnlistenStmt', nothing],
@@ -91,6 +107,8 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     'CallStmt',
     (fields, reading) => {
       reading.does('call', DATABASE)
+      reading.mayChangePath()
+      reading.mayRevert()
       readNode('FuncCall', fieldsOf(fields['funccall']) ?? {}, NO_NAMES, reading)
     },
   ],
@@ -167,9 +185,20 @@ function readCreateTableAs(fields: Fields, reading: ReadingBuilder): void {
 /** Transaction control moves nothing, unless it takes back "read only" or leaves a transaction behind the session. */
 function readTransaction(fields: Fields, reading: ReadingBuilder): void {
   const kind = text(fields['kind']) ?? ''
+  if (/COMMIT|ROLLBACK/.test(kind)) {
+    reading.mayRevert()
+    reading.closes(/COMMIT/.test(kind) ? 'not held' : 'all')
+  }
   if (/PREPARE/.test(kind))
     return reading.opaque('a prepared transaction outlives the session that it belongs to')
   readTransactionModes(fields['options'], reading)
+}
+
+function readDiscard(fields: Fields, reading: ReadingBuilder): void {
+  const target = text(fields['target'])
+  if (target !== 'DISCARD_ALL') return
+  reading.setsPath('session-start')
+  reading.closes('all')
 }
 
 /** ACCESS SHARE is what every SELECT takes, and needs no more than SELECT (LOCK, "Notes"). */

@@ -1,4 +1,5 @@
 import type { Action, StatementFacts } from '../../access/model.ts'
+import type { NameChanges, SearchPath } from './search-path.ts'
 
 /** A relation as the statement names it: which schema a bare name means is for the dialect to find out. */
 export interface RelationName {
@@ -35,14 +36,32 @@ export interface SqlReading {
   readonly prepares?: string
   /** Names of prepared statements that it runs (EXECUTE): it does what they do. */
   readonly executes: readonly string[]
+  /** The cursor that it opens over its query (DECLARE). */
+  readonly declares?: { readonly name: string; readonly isHeld: boolean }
+  /** Cursors that it reads or moves (FETCH, MOVE): it does what their queries do. */
+  readonly fetches: readonly string[]
+  /** Cursors that are gone after it. */
+  readonly closes: ClosedCursors
+  /** Left out: bare names mean the same after it as before. */
+  readonly changes?: NameChanges
   readonly trivialIfNotNull: readonly NotNullQuestion[]
 }
+
+/** Which cursors are gone: some by name, all, or all that were not declared WITH HOLD. */
+export type ClosedCursors = readonly string[] | 'all' | 'not held'
 
 /** Gathers what one statement does while its tree is walked. */
 export class ReadingBuilder {
   readonly #operations = new Map<string, SqlOperation>()
   readonly #functions = new Set<string>()
   readonly #executes = new Set<string>()
+  readonly #fetches = new Set<string>()
+  #closes: ClosedCursors = []
+  #declares: SqlReading['declares']
+  readonly #paths: (SearchPath | 'session-start')[] = []
+  readonly #temporary: string[] = []
+  #mayChangePath = false
+  #mayRevert = false
   readonly #notNull: NotNullQuestion[] = []
   #hasWhere = true
   #whereIsTrivial = false
@@ -94,7 +113,45 @@ export class ReadingBuilder {
     this.#executes.add(name)
   }
 
+  declares(name: string, isHeld: boolean): void {
+    this.#declares = { name, isHeld }
+  }
+
+  fetches(name: string): void {
+    this.#fetches.add(name)
+  }
+
+  closes(cursors: ClosedCursors): void {
+    this.#closes = cursors
+  }
+
+  setsPath(path: SearchPath | 'session-start'): void {
+    this.#paths.push(path)
+  }
+
+  /** It runs code that can set anything. */
+  mayChangePath(): void {
+    this.#mayChangePath = true
+  }
+
+  /** What was set, declared and made in this transaction may be gone. */
+  mayRevert(): void {
+    this.#mayRevert = true
+  }
+
+  makesTemporary(name: string): void {
+    this.#temporary.push(name)
+  }
+
+  #changes(): NameChanges | undefined {
+    const paths = this.#paths
+    const temporary = this.#temporary
+    if (paths.length + temporary.length === 0 && !this.#mayChangePath && !this.#mayRevert) return undefined
+    return { paths, temporary, mayChangePath: this.#mayChangePath, mayRevert: this.#mayRevert }
+  }
+
   finish(): SqlReading {
+    const changes = this.#changes()
     return {
       operations: [...this.#operations.values()],
       facts: {
@@ -111,6 +168,10 @@ export class ReadingBuilder {
       dependsOn: this.#dependsOn,
       ...(this.#prepares === undefined ? {} : { prepares: this.#prepares }),
       executes: [...this.#executes],
+      ...(this.#declares === undefined ? {} : { declares: this.#declares }),
+      fetches: [...this.#fetches],
+      closes: this.#closes,
+      ...(changes === undefined ? {} : { changes }),
       trivialIfNotNull: this.#notNull,
     }
   }

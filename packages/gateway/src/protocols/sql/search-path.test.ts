@@ -9,7 +9,7 @@ describe('a search path', () => {
     ['$user,public', ['public']],
     ['', []],
     ['  ', []],
-    ['""', ['']],
+    ['""', []],
     ['Sales ,\tpublic', ['sales', 'public']],
     ['"Sales", "a ""b"", c"', ['Sales', 'a "b", c']],
     ['ÄB', ['Äb']],

@@ -30,7 +30,8 @@ export interface NameChanges {
 
 /**
  * A value of `search_path`, as SET stores it and SHOW shows it, taken apart as PostgreSQL does (`SplitIdentifierString`).
- * `"$user"` is left out: the roles of sessions are made by the gateway, and no schema bears their names.
+ * `"$user"` is left out: the roles of sessions are made by the gateway, and no schema bears their names. So is "", which
+ * no schema can be called.
  * @returns undefined where PostgreSQL would say that the list syntax is invalid
  */
 export function parseSearchPath(value: string): SearchPath | undefined {
@@ -45,7 +46,7 @@ export function parseSearchPath(value: string): SearchPath | undefined {
     ended = separator === ''
     if (!ended && item.lastIndex === value.length) return undefined
   }
-  return path.filter((schema) => schema !== '$user')
+  return path.filter((schema) => schema !== '$user' && schema !== '')
 }
 
 /** The value to be set so that this path is in force. */

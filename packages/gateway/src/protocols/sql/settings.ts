@@ -41,14 +41,6 @@ const PINNED_SETTINGS: ReadonlyMap<string, { readonly safe: readonly string[]; r
     ['role', { safe: [], because: 'it would act as another role' }],
     ['session_authorization', { safe: [], because: 'it would act as another role' }],
     [
-      'search_path',
-      {
-        safe: ['', 'public', '$user, public', 'pg_catalog', 'pg_catalog, public'],
-        because:
-          'bare names would then mean other relations and functions than the ones policy was asked about',
-      },
-    ],
-    [
       'standard_conforming_strings',
       { safe: ['on', 'true', 'yes', '1'], because: 'backslashes would then change where a string ends' },
     ],
