@@ -30,6 +30,7 @@ export function tableOf(
     kind: 'table',
     columns: columns.map((column, index) => columnOf(column, index + 1)),
     sequences: [],
+    uses: [],
     parents: [],
     hasRules: false,
     triggers: [],

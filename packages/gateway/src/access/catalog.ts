@@ -5,7 +5,10 @@ export interface Catalog {
   /** As PostgreSQL counts: 180004. */
   readonly serverVersion: number
   readonly schemas: readonly string[]
-  /** The schemas in which a session that has set nothing looks for bare names, pg_catalog left out; "$user" stands for nothing. */
+  /**
+   * The schemas in which a session that has set nothing looks for bare names, in order; "$user" stands for nothing. pg_catalog
+   * comes first, unless the list says where (PostgreSQL, "The Schema Search Path").
+   */
   readonly searchPath: readonly string[]
   /** Those of users, and those of PostgreSQL's own schemas (`isSystemSchema`). */
   readonly relations: readonly Relation[]
@@ -27,8 +30,13 @@ export interface Relation extends RelationId {
   readonly columns: readonly Column[]
   /** Sequences that an INSERT needs USAGE on: those owned by its columns. */
   readonly sequences: readonly RelationId[]
-  /** The query of a view or materialized view, as `pg_get_viewdef` gives it. */
+  /**
+   * The query of a view or materialized view, as `pg_get_viewdef` gives it, every name qualified. Left out when the target
+   * would not say, because somebody was changing it: such a view cannot be looked through.
+   */
   readonly definition?: string
+  /** What a view's query reads: the relations of users one step below it, and the columns of them that it names. */
+  readonly uses: readonly RelationUse[]
   /** A view whose base tables are read with the rights of whoever asks (`security_invoker`). */
   readonly invokerRights?: true
   /** What it inherits from or is a partition of: whoever reads that reads this. */
@@ -39,6 +47,10 @@ export interface Relation extends RelationId {
   readonly foreignKeys: readonly ForeignKey[]
 }
 
+export interface RelationUse extends RelationId {
+  readonly columns: readonly string[]
+}
+
 export interface Column {
   readonly name: string
   /** As `format_type` writes it. */
@@ -46,7 +58,7 @@ export interface Column {
   readonly nullable: boolean
   /** `pg_attribute.attnum`, as RowDescription says it. */
   readonly number: number
-  /** The expression of a generated column. */
+  /** The expression of a generated column, or a text that is none (`?`) when the target would not say. */
   readonly generatedFrom?: string
 }
 

@@ -40,6 +40,11 @@ export class IssuerConnections implements AsyncDisposable {
       idleTimeoutMillis: 0,
       connectionTimeoutMillis: CONNECT_MS,
       allowExitOnIdle: true,
+      // Nobody's function or table may come before PostgreSQL's own in the account's statements. Not said at log-in, so that
+      // the path which sessions begin with can still be read from `pg_settings`.
+      verify: (client, done) => {
+        client.query('SET search_path = pg_catalog').then(() => done(), done)
+      },
     })
     // An idle connection that the target closes is replaced when the next one is asked for.
     this.#pool.on('error', () => undefined)
@@ -154,10 +159,8 @@ function clientFor(target: Target): new () => Client {
         : { rejectUnauthorized: mode === 'verify-full', ...(ca === undefined ? {} : { ca }) },
     application_name: 'sallyport-issuer',
     client_encoding: 'UTF8',
-    // search_path: nobody's function or table may come before PostgreSQL's own in the account's statements.
     options:
-      '-c synchronous_commit=off -c search_path=pg_catalog -c standard_conforming_strings=on ' +
-      '-c client_min_messages=error',
+      '-c synchronous_commit=off -c standard_conforming_strings=on -c client_min_messages=error',
     statement_timeout: STATEMENT_MS,
     lock_timeout: LOCK_MS,
     idle_in_transaction_session_timeout: ANSWER_MS,

@@ -1,5 +1,5 @@
 import type { Capability } from '../../access/capability.ts'
-import { SEQUENCES } from './catalog.ts'
+import { SEQUENCES } from './catalog-queries.ts'
 import { identifier } from './credentials-names.ts'
 import type { Query } from './credentials-connections.ts'
 

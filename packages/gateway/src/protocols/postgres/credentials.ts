@@ -5,7 +5,7 @@ import { SallyportError } from '../../access/errors.ts'
 import type { Target } from '../../access/model.ts'
 import { Secret } from '../../access/secret.ts'
 import type { Credential, CredentialIssuer, CredentialPlan } from '../contract.ts'
-import { readCatalog } from './catalog.ts'
+import { catalogFingerprint, isComplete, readCatalog } from './catalog.ts'
 import { CapabilityRoles, type IssuerLog } from './credentials-capability.ts'
 import { IssuerConnections } from './credentials-connections.ts'
 import { issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
@@ -39,7 +39,7 @@ export class PostgresRoleIssuer implements CredentialIssuer {
   readonly #connections: IssuerConnections
   readonly #capabilities: CapabilityRoles
   readonly #log: IssuerLog | undefined
-  #catalogVersion: string | undefined
+  #known: { readonly fingerprint: string; readonly catalog: Catalog } | undefined
 
   constructor(target: Target, log?: IssuerLog) {
     this.#target = target
@@ -130,13 +130,22 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     })
   }
 
+  /** The same object while nothing has changed, which costs the target little to find out. */
   async catalog(signal: AbortSignal): Promise<Catalog> {
     return await this.#doing('read the catalog', async () => {
-      const catalog = await this.#connections.transaction(signal, readCatalog)
+      const before = this.#known
+      const now = await this.#connections.transaction(signal, async (query) => {
+        // As of one moment: what is read in several steps must fit together.
+        await query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
+        const fingerprint = await catalogFingerprint(query)
+        if (fingerprint === before?.fingerprint) return before
+        const catalog = await readCatalog(query)
+        return { fingerprint: isComplete(catalog) ? fingerprint : '', catalog }
+      })
       // A table that was dropped and made again has lost its grants.
-      if (catalog.version !== this.#catalogVersion) this.#capabilities.forget()
-      this.#catalogVersion = catalog.version
-      return catalog
+      if (now.catalog.version !== this.#known?.catalog.version) this.#capabilities.forget()
+      this.#known = now
+      return now.catalog
     })
   }
 
