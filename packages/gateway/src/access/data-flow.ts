@@ -68,3 +68,24 @@ export const UNKNOWN_FLOW: DataFlow = {
 
 /** The flow of what touches no data. */
 export const NO_FLOW: DataFlow = { outputs: [], inferences: [], touched: [], stored: [], parameters: [] }
+
+/**
+ * What several statements of one text do together: the flow of each follows the others'. Their results are not one
+ * result, so that only those of the single one that has any are known here; each has its own in `flows`.
+ */
+export function combineFlows(flows: readonly DataFlow[]): DataFlow {
+  const [first, ...rest] = flows
+  if (first === undefined) return NO_FLOW
+  if (rest.length === 0) return first
+  const withResult = flows.filter(({ outputs }) => outputs === 'unknown' || outputs.length > 0)
+  const isAnything = flows.some(({ touched }) => touched === 'anything')
+  return {
+    outputs: withResult.length > 1 ? 'unknown' : (withResult[0]?.outputs ?? []),
+    inferences: flows.flatMap(({ inferences }) => inferences),
+    touched: isAnything
+      ? 'anything'
+      : flows.flatMap(({ touched }) => (touched === 'anything' ? [] : touched)),
+    stored: flows.flatMap(({ stored }) => stored),
+    parameters: flows.flatMap(({ parameters }) => parameters),
+  }
+}

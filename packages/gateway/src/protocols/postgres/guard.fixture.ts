@@ -15,8 +15,10 @@ import type {
   VerdictCache,
 } from '../contract.ts'
 import { combineReadings } from '../sql/combine-readings.ts'
+import { CatalogIndex } from '../sql/names.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import { opaqueReading, type SqlReading } from '../sql/reading.ts'
+import type { Question } from './parser.ts'
 import type { SqlReader } from './statement-cache.ts'
 import { refuseText } from './statement-text.ts'
 
@@ -25,17 +27,17 @@ export const CATALOG: Catalog = catalogOf([])
 /** PostgreSQL's parser in this very thread, for tests. */
 export async function directReader(): Promise<SqlReader> {
   await loadModule()
-  const read = (text: string): SqlReading => {
+  const read = ({ text, catalog, names }: Question): SqlReading => {
     const refused = refuseText(text)
     if (refused !== undefined) return opaqueReading(refused)
     if (text === '') return combineReadings([])
     try {
-      return combineReadings(readStatements(parseSync(text)))
+      return combineReadings(readStatements(parseSync(text), new CatalogIndex(catalog), names))
     } catch {
       return opaqueReading('it cannot be parsed')
     }
   }
-  return { read: (text) => Promise.resolve(read(text)) }
+  return { read: (question) => Promise.resolve(read(question)) }
 }
 
 export type Call =

@@ -1,9 +1,21 @@
+import type { Catalog } from '../../access/catalog.ts'
 import type { SqlReading } from '../sql/reading.ts'
+import type { BareNames } from '../sql/search-path.ts'
+
+/** To a parser thread: keep this catalog under a key, and forget another one. */
+export interface CatalogDelivery {
+  readonly key: number
+  readonly catalog: Catalog
+  readonly forget?: number
+}
 
 /** To a parser thread: read this. */
 export interface ParserQuestion {
   readonly id: number
   readonly text: string
+  /** The key of a catalog that was delivered before. */
+  readonly catalog: number
+  readonly names: BareNames
 }
 
 /** From a parser thread, one per question; the first one, with id 0, says that it is ready. */

@@ -1,11 +1,16 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { ParserAnswer, ParserQuestion } from './parser-answer.ts'
+import type { Catalog } from '../../access/catalog.ts'
+import type { BareNames } from '../sql/search-path.ts'
+import type { CatalogDelivery, ParserAnswer, ParserQuestion } from './parser-answer.ts'
 
 /** Deep expressions need stack: with 64 MB, 50,000 terms in a row parse; with Node's 4 MB, 10,000 do not. */
 const STACK_MB = 64
 /** Bounds what one hostile statement can make the thread allocate before it is ended. */
 const HEAP_MB = 512
+
+/** One per target, its last version; a gateway with more targets sends some of them again. */
+const MAX_CATALOGS = 8
 
 /** How the thread ended, or what it answered. Never both for one question. */
 export interface ThreadListener {
@@ -18,6 +23,9 @@ export interface ThreadListener {
 /** One thread with one instance of the parser. */
 export class ParserThread {
   readonly #worker: Worker
+  /** By identity: a catalog never changes, and a new version of it is a new one. */
+  readonly #catalogs = new Map<Catalog, number>()
+  #nextCatalog = 1
   #ended = false
 
   constructor(listener: ThreadListener) {
@@ -43,10 +51,30 @@ export class ParserThread {
     this.#worker.on('exit', (code) => died(`it exited with ${code}`))
   }
 
-  ask(id: number, text: string): void {
+  ask(id: number, text: string, catalog: Catalog, names: BareNames): void {
     // Only a thread at work keeps the process alive.
     this.#worker.ref()
-    this.#worker.postMessage({ id, text } satisfies ParserQuestion, [])
+    const question: ParserQuestion = { id, text, catalog: this.#deliver(catalog), names }
+    this.#worker.postMessage(question, [])
+  }
+
+  /** Sends a catalog that the thread does not have yet: it is large, and questions are many. */
+  #deliver(catalog: Catalog): number {
+    const known = this.#catalogs.get(catalog)
+    if (known !== undefined) {
+      // The one used last is forgotten last.
+      this.#catalogs.delete(catalog)
+      this.#catalogs.set(catalog, known)
+      return known
+    }
+    const key = this.#nextCatalog++
+    const [oldest] = this.#catalogs
+    const isFull = this.#catalogs.size >= MAX_CATALOGS && oldest !== undefined
+    if (isFull) this.#catalogs.delete(oldest[0])
+    const delivery: CatalogDelivery = { key, catalog, ...(isFull ? { forget: oldest[1] } : {}) }
+    this.#worker.postMessage(delivery, [])
+    this.#catalogs.set(catalog, key)
+    return key
   }
 
   rest(): void {

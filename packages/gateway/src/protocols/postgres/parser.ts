@@ -1,5 +1,7 @@
+import type { Catalog } from '../../access/catalog.ts'
 import type { SqlReading } from '../sql/reading.ts'
 import { opaqueReading } from '../sql/reading.ts'
+import type { BareNames } from '../sql/search-path.ts'
 import type { ParserAnswer } from './parser-answer.ts'
 import { ParserThread } from './parser-thread.ts'
 import { WaitingStatements } from './statement-queue.ts'
@@ -14,9 +16,16 @@ export interface ParserOptions {
   readonly textsPerThread?: number
 }
 
-interface Asked {
+/** What is to be read, and what its names mean. */
+export interface Question {
   readonly text: string
+  readonly catalog: Catalog
+  readonly names: BareNames
+  /** Whose turn it is: sessions are served one after the other. */
   readonly session: string
+}
+
+interface Asked extends Question {
   readonly settle: (reading: SqlReading) => void
 }
 
@@ -61,13 +70,12 @@ export class StatementReader implements AsyncDisposable {
 
   /**
    * Reads one simple query, with all statements in it as one reading, or the text of one Parse message. Never rejects.
-   * @param session whose turn it is: sessions are served one after the other
    */
-  read(text: string, session: string): Promise<SqlReading> {
-    const refused = this.#isClosed ? 'the gateway is stopping' : refuseText(text)
+  read(question: Question): Promise<SqlReading> {
+    const refused = this.#isClosed ? 'the gateway is stopping' : refuseText(question.text)
     if (refused !== undefined) return Promise.resolve(opaqueReading(refused))
     return new Promise((settle) => {
-      if (!this.#waiting.add({ text, session, settle })) {
+      if (!this.#waiting.add({ ...question, settle })) {
         settle(opaqueReading('too many statements wait to be read; send it again later'))
       } else this.#deal()
     })
@@ -124,7 +132,7 @@ export class StatementReader implements AsyncDisposable {
       const timer = setTimeout(() => this.#late(seat), this.#deadlineMs)
       seat.asked = { id, question, timer }
       seat.texts++
-      seat.thread.ask(id, question.text)
+      seat.thread.ask(id, question.text, question.catalog, question.names)
     }
   }
 

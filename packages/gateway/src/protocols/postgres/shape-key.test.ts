@@ -1,8 +1,7 @@
 import * as fc from 'fast-check'
-import { fingerprintSync, loadModule, parseSync } from 'libpg-query'
+import { fingerprintSync, loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { combineReadings } from '../sql/combine-readings.ts'
-import { readStatements } from '../sql/read-statement.ts'
+import { readSql } from '../sql/read.fixture.ts'
 import { shapeKey } from './shape-key.ts'
 
 beforeAll(() => loadModule())
@@ -101,7 +100,7 @@ const TEMPLATES = [
 
 function read(sql: string) {
   try {
-    return combineReadings(readStatements(parseSync(sql)))
+    return readSql(sql)
   } catch {
     return undefined
   }

@@ -4,7 +4,7 @@ import type { StatementReading } from '../../access/model.ts'
 import type { Verdict } from '../contract.ts'
 import type { SqlReading } from '../sql/reading.ts'
 import type { BareNames } from '../sql/search-path.ts'
-import { resolveReading } from './inspect.ts'
+import type { Question } from './parser.ts'
 
 /** A statement that was read before, with its names resolved as the target would. */
 export interface KnownStatement {
@@ -13,15 +13,19 @@ export interface KnownStatement {
    * What it makes, uses and changes of the session's own: the name under which PREPARE keeps its inner statement, the
    * cursor that it declares, what it runs and reads by name. What those are, only the session knows.
    */
-  readonly session: Pick<SqlReading, 'prepares' | 'declares' | 'executes' | 'fetches' | 'closes' | 'changes'>
+  readonly session: SessionNamesUse
   /** What its names were resolved under: with another catalog, or with other bare names, it has to be read again. */
   readonly catalogVersion: string
   readonly names: BareNames
 }
 
+type SessionNamesUse = {
+  readonly [K in 'prepares' | 'declares' | 'executes' | 'fetches' | 'closes' | 'changes']: SqlReading[K]
+}
+
 /** Reads statements, away from the event loop. */
 export interface SqlReader {
-  read(text: string, session: string): Promise<SqlReading>
+  read(question: Question): Promise<SqlReading>
 }
 
 /** Entries and bytes of keys that are kept: enough for the shapes of some hundred applications, and bounded against none. */
@@ -38,7 +42,6 @@ export class StatementCache {
   })
   /** What the verdicts that were kept are about: a Parse needs to know, and would otherwise look it up by its text. */
   readonly #judged = new WeakMap<Verdict, KnownStatement>()
-  #catalogVersion: string | undefined
 
   constructor(reader: SqlReader) {
     this.#reader = reader
@@ -51,9 +54,9 @@ export class StatementCache {
     catalog: Catalog,
     names: BareNames,
   ): KnownStatement | undefined {
-    this.#forgetOthersThan(catalog)
-    const byShape = shape === undefined ? undefined : this.#known.get(shapeId(shape, names))
-    return byShape ?? this.#known.get(textId(text, names))
+    const place = placeId(catalog, names)
+    const byShape = shape === undefined ? undefined : this.#known.get(`s${place}${shape}`)
+    return byShape ?? this.#known.get(`t${place}${text}`)
   }
 
   /** A verdict on this statement is kept. */
@@ -74,28 +77,18 @@ export class StatementCache {
     names: BareNames,
     session: string,
   ): Promise<KnownStatement> {
-    const sql = await this.#reader.read(text, session)
-    const reading = resolveReading(sql, catalog, names)
-    const known = { reading, session: sql, catalogVersion: catalog.version, names }
-    this.#forgetOthersThan(catalog)
+    const sql = await this.#reader.read({ text, catalog, names, session })
+    const { prepares, declares, executes, fetches, closes, changes, ...reading } = sql
+    const made = { prepares, declares, executes, fetches, closes, changes }
+    const known = { reading, session: made, catalogVersion: catalog.version, names }
     const isByShape = shape !== undefined && reading.dependsOn === 'shape'
-    this.#known.set(isByShape ? shapeId(shape, names) : textId(text, names), known)
+    // A text could look like another statement's shape; under different prefixes neither is taken for the other.
+    this.#known.set(`${isByShape ? 's' : 't'}${placeId(catalog, names)}${isByShape ? shape : text}`, known)
     return known
   }
-
-  /** Names were resolved under one catalog; under another they may mean something else. */
-  #forgetOthersThan(catalog: Catalog): void {
-    if (this.#catalogVersion === catalog.version) return
-    this.#known.clear()
-    this.#catalogVersion = catalog.version
-  }
 }
 
-/** A text could look like another statement's shape; under different prefixes neither is taken for the other. */
-function shapeId(shape: string, names: BareNames): string {
-  return `s${names.key}\0${shape}`
-}
-
-function textId(text: string, names: BareNames): string {
-  return `t${names.key}\0${text}`
+/** Under another catalog or search path the same names may mean something else. */
+function placeId(catalog: Catalog, names: BareNames): string {
+  return `${catalog.version}\0${names.key}\0`
 }

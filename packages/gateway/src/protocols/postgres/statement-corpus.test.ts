@@ -4,8 +4,7 @@ import type { Catalog } from '../../access/catalog.ts'
 import { catalogOf, columnOf, tableOf } from '../../access/catalog.fixture.ts'
 import type { StatementReading } from '../../access/model.ts'
 import type { SqlReading } from '../sql/reading.ts'
-import { resolveReading } from './inspect.ts'
-import { StatementReader } from './parser.ts'
+import { type Question, StatementReader } from './parser.ts'
 import { SessionNames } from './session-names.ts'
 
 const CORPUS = new URL('../../../../../../shared/corpus/', import.meta.url)
@@ -43,6 +42,10 @@ const TABLES: Catalog = catalogOf(
 )
 
 const NAMES = new SessionNames(TABLES.searchPath).current(TABLES.searchPath)
+
+function ask(text: string, session: string): Question {
+  return { text, catalog: TABLES, names: NAMES, session }
+}
 
 /** What the reading of a case does not show, though the case says so. */
 function missing(
@@ -95,15 +98,15 @@ describe.skipIf(!existsSync(GUARD))('statements that hide what they do', () => {
     for (const { id, sql, setup, expected } of ours) {
       const prepared = new Map<string, SqlReading>()
       for (const text of setup ?? []) {
-        const before = await reader.read(text, id)
+        const before = await reader.read(ask(text, id))
         if (before.prepares !== undefined) prepared.set(before.prepares, before)
       }
-      const reading = await reader.read(sql, id)
+      const reading = await reader.read(ask(sql, id))
       const ran = reading.executes.flatMap((name) => {
         const found = prepared.get(name)
-        return found ? [resolveReading(found, TABLES, NAMES)] : []
+        return found ? [found] : []
       })
-      const faults = missing(expected, resolveReading(reading, TABLES, NAMES), ran)
+      const faults = missing(expected, reading, ran)
       if (faults.length > 0) failed.push(`${id} ${sql.slice(0, 80)}: ${faults.join('; ')}`)
     }
     console.log(`guard_evasion: ${ours.length - failed.length} of ${ours.length} as expected`)
@@ -122,7 +125,7 @@ describe.skipIf(!existsSync(REGRESS))("PostgreSQL's own regression tests", () =>
       const pieces = sql.split(/;[ \t]*(?:--.*)?\n/).filter((piece) => piece.trim() !== '')
       const readings = await Promise.all(
         chunked(pieces, 100).map((chunk, n) =>
-          Promise.all(chunk.map((piece) => reader.read(piece, `${name} ${n}`))),
+          Promise.all(chunk.map((piece) => reader.read(ask(piece, `${name} ${n}`)))),
         ),
       )
       for (const [n, reading] of readings.flat().entries()) {

@@ -1,14 +1,21 @@
-import type { SqlOperation, SqlReading } from './reading.ts'
-import type { NameChanges } from './search-path.ts'
+import { combineFlows, UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import type { Grant } from '../../access/capability.ts'
+import type { Operation } from '../../access/model.ts'
+import type { SqlReading } from './reading.ts'
 import { opaqueReading } from './reading.ts'
+import type { NameChanges } from './search-path.ts'
+
+/** What a statement does that touches nothing: no more than being connected. */
+const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
 
 /**
  * The statements of one simple query as one reading: it does what any of them does, and is opaque when any of them is.
- * An empty query does nothing.
+ * An empty query does nothing but be there.
  */
 export function combineReadings(statements: readonly SqlReading[]): SqlReading {
   const [only] = statements
-  if (only !== undefined && statements.length === 1) return only
+  if (only !== undefined && statements.length === 1)
+    return only.operations.length > 0 ? only : { ...only, operations: [CONNECT] }
   const made = statements.flatMap(({ prepares, declares }) => prepares ?? declares?.name ?? [])
   if (made.length > 1)
     return opaqueReading('it names more than one statement or cursor; name each by a query of its own')
@@ -18,8 +25,10 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
   const closes = statements.map((statement) => statement.closes)
   const because = statements.find(({ opaqueBecause }) => opaqueBecause !== undefined)?.opaqueBecause
   const facts = statements.map((statement) => statement.facts)
+  const operations = unique(statements.flatMap((statement) => statement.operations))
+  const flows = statements.map(({ flow }) => flow)
   return {
-    operations: unique(statements.flatMap(({ operations }) => operations)),
+    operations: operations.length > 0 ? operations : [CONNECT],
     facts: {
       hasWhere: facts.every(({ hasWhere }) => hasWhere),
       whereIsTrivial: facts.some(({ whereIsTrivial }) => whereIsTrivial),
@@ -31,18 +40,20 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
     },
     ...(because === undefined ? {} : { opaqueBecause: because }),
     dependsOn: statements.some(({ dependsOn }) => dependsOn === 'text') ? 'text' : 'shape',
+    needs: unique<Grant>(statements.flatMap(({ needs }) => needs)),
+    flow: because === undefined ? combineFlows(flows) : UNKNOWN_FLOW,
+    ...(flows.length > 1 ? { flows } : {}),
     ...(prepares === undefined ? {} : { prepares }),
     executes: usedBeforeMade(statements, 'executes', ({ prepares: name }) => name),
     ...(declares === undefined ? {} : { declares }),
     fetches: usedBeforeMade(statements, 'fetches', ({ declares: cursor }) => cursor?.name),
     closes: closes.some((which) => typeof which === 'string') ? 'all' : [...new Set(closes.flat())],
     ...(changes === undefined ? {} : { changes }),
-    trivialIfNotNull: statements.flatMap(({ trivialIfNotNull }) => trivialIfNotNull),
   }
 }
 
-function unique(operations: readonly SqlOperation[]): readonly SqlOperation[] {
-  return [...new Map(operations.map((operation) => [JSON.stringify(operation), operation])).values()]
+function unique<T>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
 }
 
 /** Names that stand for what was there before: whoever runs what the same text has made does what the text does anyway. */

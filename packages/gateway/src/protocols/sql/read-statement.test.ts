@@ -1,23 +1,30 @@
-import { loadModule, parseSync } from 'libpg-query'
+import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { combineReadings } from './combine-readings.ts'
-import { readStatement, readStatements } from './read-statement.ts'
+import { catalogOf } from '../../access/catalog.fixture.ts'
+import { CatalogIndex, Names } from './names.ts'
+import { readSql } from './read.fixture.ts'
+import { readStatement as readTree } from './read-statement.ts'
 import type { SqlReading } from './reading.ts'
 
 beforeAll(() => loadModule())
 
 function read(sql: string): SqlReading {
-  return combineReadings(readStatements(parseSync(sql)))
+  return readSql(sql)
 }
 
-/** `select orders`, `create public.`, `call *`, `listen *`; sorted. */
+function readStatement(tree: unknown): SqlReading {
+  return readTree(tree, new Names(new CatalogIndex(catalogOf([])), [['public']]))
+}
+
+/** `select orders`, `create public.`, `call *`, `listen *`; sorted. What is in public is written without it. */
 function operations(sql: string): string {
   const reading = read(sql)
   if (reading.opaqueBecause !== undefined) return 'opaque'
   return reading.operations
+    .filter(({ action }) => action !== 'connect')
     .map(({ action, resource }) => {
-      if (resource.type === 'Relation') {
-        return `${action} ${resource.schema === undefined ? '' : `${resource.schema}.`}${resource.name}`
+      if (resource.type === 'Table') {
+        return `${action} ${resource.schema === 'public' ? '' : `${resource.schema}.`}${resource.table}`
       }
       return `${action} ${resource.type === 'Schema' ? `${resource.schema}.` : '*'}`
     })
@@ -34,7 +41,7 @@ describe('what a statement does', () => {
     ['VALUES (1), ((SELECT max(id) FROM orders))', 'select orders'],
     [
       'SELECT * FROM public.customers c JOIN sales.orders o ON o.c = c.id',
-      'select public.customers, select sales.orders',
+      'select customers, select sales.orders',
     ],
     [
       'SELECT (SELECT 1 FROM a) FROM b WHERE EXISTS (TABLE c) ORDER BY (SELECT 1 FROM d)',
@@ -84,7 +91,7 @@ describe('what a statement does', () => {
     ['WITH t AS (SELECT * FROM t) SELECT * FROM t', 'select t'],
     ['WITH a AS (SELECT * FROM b), b AS (SELECT * FROM a) SELECT * FROM a, b', 'select b'],
     ['WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a', ''],
-    ['WITH t AS (SELECT 1) SELECT * FROM public.t', 'select public.t'],
+    ['WITH t AS (SELECT 1) SELECT * FROM public.t', 'select t'],
     ['SELECT * FROM (WITH t AS (SELECT 1) SELECT * FROM t) x, t', 'select t'],
     ['WITH x AS (UPDATE employees SET salary = 1 RETURNING 1) SELECT 1', 'update employees'],
     ['WITH t AS (WITH u AS (DELETE FROM orders RETURNING 1) SELECT 1) SELECT * FROM t', 'delete orders'],
@@ -176,7 +183,10 @@ describe('what a statement does', () => {
     ["SELECT query_to_xml('DELETE FROM a', true, true, '')", 'call *'],
     ["SELECT pg_read_file('x')", 'call *'],
     ["SELECT * FROM dblink('', '') AS t(a int)", 'call *'],
-    ['SELECT (information_schema._pg_expandarray(conkey)).n FROM pg_constraint', 'select pg_constraint'],
+    [
+      'SELECT (information_schema._pg_expandarray(conkey)).n FROM pg_constraint',
+      'select pg_catalog.pg_constraint',
+    ],
     ['SELECT 1 OPERATOR(pg_catalog.+) 1', ''],
     ['SELECT 1 OPERATOR(evil.+) 1', 'call *'],
     ["SELECT pg_notify('c', 'x')", 'notify *'],

@@ -1,10 +1,13 @@
+import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { CommonTableNames } from './common-table-names.ts'
+import { type CatalogIndex, Names } from './names.ts'
 import { readDefinition } from './read-definition.ts'
 import { readAny, readEach, readNode } from './read-query.ts'
 import { readTransactionModes, readVariableSet } from './read-setting.ts'
 import type { SqlReading } from './reading.ts'
 import { opaqueReading, ReadingBuilder } from './reading.ts'
 import { onRelation, relationName, schemaForNew } from './relation-name.ts'
+import type { BareNames, SearchPath } from './search-path.ts'
 import type { Fields } from './tree.ts'
 import { fieldsOf, isFields, list, nodeOf, tagged, text } from './tree.ts'
 
@@ -15,15 +18,43 @@ const NO_NAMES = new CommonTableNames()
  * Reads libpg-query's parse tree of a simple query: one reading per statement in it, in order; none for an empty query.
  * Pure, and never throws but for a tree too deep for the stack. What it does not know is opaque.
  */
-export function readStatements(parseTree: unknown): readonly SqlReading[] {
+export function readStatements(
+  parseTree: unknown,
+  index: CatalogIndex,
+  names: BareNames,
+): readonly SqlReading[] {
   if (!isFields(parseTree)) return [opaqueReading('it could not be parsed')]
-  return list(parseTree['stmts']).map((item) => readStatement(isFields(item) ? item['stmt'] : undefined))
+  let { paths, temporary } = names
+  return list(parseTree['stmts']).map((item, n) => {
+    // One that comes later may run after another has set a path, or ended the transaction in which one was set.
+    if (n === 1) paths = distinct([...paths, ...names.fallbacks])
+    if (paths.length > MAX_PATHS) return opaqueReading('it sets more search paths than can be kept apart')
+    const reading = readStatement(
+      isFields(item) ? item['stmt'] : undefined,
+      new Names(index, paths, temporary),
+    )
+    const { changes } = reading
+    if (changes !== undefined) {
+      paths = distinct([...paths, ...changes.paths.filter((path) => path !== 'session-start')])
+      temporary = [...new Set([...temporary, ...changes.temporary])]
+    }
+    return reading
+  })
+}
+
+/** Every bare name is looked up under each of them. Nobody sets more in one text. */
+const MAX_PATHS = 256
+
+function distinct(paths: readonly SearchPath[]): readonly SearchPath[] {
+  return [...new Map(paths.map((path) => [JSON.stringify(path), path])).values()]
 }
 
 /** Reads one statement's tree. */
-export function readStatement(statement: unknown): SqlReading {
-  const reading = new ReadingBuilder()
+export function readStatement(statement: unknown, names: Names): SqlReading {
+  const reading = new ReadingBuilder(names)
   readOne(statement, reading)
+  // Where its values come from was not followed.
+  reading.flows(UNKNOWN_FLOW)
   return reading.finish()
 }
 
@@ -171,7 +202,7 @@ function readCopy(fields: Fields, reading: ReadingBuilder): void {
   } else {
     readOne(fields['query'], reading)
     const read = reading.targets('select')
-    for (const resource of read) reading.does('copyOut', resource)
+    for (const resource of read) reading.doesOn('copyOut', resource)
     if (read.length === 0) reading.does('copyOut', DATABASE)
   }
 }

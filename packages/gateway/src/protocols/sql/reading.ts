@@ -1,23 +1,26 @@
-import type { Action, StatementFacts } from '../../access/model.ts'
+import { type DataFlow, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import type { Grant } from '../../access/capability.ts'
+import type {
+  Action,
+  Operation,
+  RelationPath,
+  Resource,
+  StatementFacts,
+  StatementReading,
+} from '../../access/model.ts'
+import type { Names } from './names.ts'
 import type { NameChanges, SearchPath } from './search-path.ts'
 
-/** A relation as the statement names it: which schema a bare name means is for the dialect to find out. */
+/** A relation as the statement names it. */
 export interface RelationName {
   readonly schema?: string
   readonly name: string
 }
 
-/** What an operation is on, before names are resolved. */
+/** What an operation is on, as the statement names it. */
 export type SqlResource =
-  | { readonly type: 'Target' }
-  | { readonly type: 'Database' }
-  | { readonly type: 'Schema'; readonly schema: string }
+  | Exclude<Resource, { readonly type: 'Table' } | { readonly type: 'DataClass' }>
   | ({ readonly type: 'Relation' } & RelationName)
-
-export interface SqlOperation {
-  readonly action: Action
-  readonly resource: SqlResource
-}
 
 /** Columns that make a WHERE trivial when none of them can be null: `id IS NOT NULL` on a primary key. */
 export interface NotNullQuestion {
@@ -25,13 +28,8 @@ export interface NotNullQuestion {
   readonly columns: readonly string[]
 }
 
-/** One statement, as far as its text alone says. Plain data: it crosses from the parser's thread to the gateway's. */
-export interface SqlReading {
-  /** Unique; empty when it does nothing that policy would ask about. */
-  readonly operations: readonly SqlOperation[]
-  readonly facts: StatementFacts
-  readonly opaqueBecause?: string
-  readonly dependsOn: 'shape' | 'text'
+/** What a statement does, and the names by which it is tied to others. Plain data: it crosses from the parser's thread. */
+export interface SqlReading extends StatementReading {
   /** The name under which its inner statement can be run later (PREPARE). */
   readonly prepares?: string
   /** Names of prepared statements that it runs (EXECUTE): it does what they do. */
@@ -44,7 +42,6 @@ export interface SqlReading {
   readonly closes: ClosedCursors
   /** Left out: bare names mean the same after it as before. */
   readonly changes?: NameChanges
-  readonly trivialIfNotNull: readonly NotNullQuestion[]
 }
 
 /** Which cursors are gone: some by name, all, or all that were not declared WITH HOLD. */
@@ -52,7 +49,9 @@ export type ClosedCursors = readonly string[] | 'all' | 'not held'
 
 /** Gathers what one statement does while its tree is walked. */
 export class ReadingBuilder {
-  readonly #operations = new Map<string, SqlOperation>()
+  readonly names: Names
+  readonly #operations = new Map<string, GatheredOperation>()
+  readonly #needs = new Map<string, GatheredGrant>()
   readonly #functions = new Set<string>()
   readonly #executes = new Set<string>()
   readonly #fetches = new Set<string>()
@@ -62,23 +61,62 @@ export class ReadingBuilder {
   readonly #temporary: string[] = []
   #mayChangePath = false
   #mayRevert = false
-  readonly #notNull: NotNullQuestion[] = []
   #hasWhere = true
   #whereIsTrivial = false
+  #locksRows = false
   #limit: number | undefined
   #prepares: string | undefined
   #opaqueBecause: string | undefined
   #dependsOn: 'shape' | 'text' = 'shape'
+  #flow: DataFlow = NO_FLOW
 
+  constructor(names: Names) {
+    this.names = names
+  }
+
+  /** @param resource a relation counts as everything that its name may mean */
   does(action: Action, resource: SqlResource): void {
-    this.#operations.set(JSON.stringify([action, resource]), { action, resource })
+    if (resource.type !== 'Relation') return this.#add({ action, resource })
+    for (const { schema, name } of this.names.relations(resource)) {
+      this.#add({ action, resource: { type: 'Table', schema, table: name } })
+    }
+  }
+
+  /** An action on one relation that is known; on columns of it, where the action is on columns. */
+  doesOn(action: Action, resource: Resource, columns?: Iterable<string>, through?: RelationPath): void {
+    this.#add({ action, resource, ...(through === undefined ? {} : { through }) }, columns)
+  }
+
+  #add(operation: Operation, columns?: Iterable<string>): void {
+    const key = JSON.stringify(operation)
+    let gathered = this.#operations.get(key)
+    if (gathered === undefined) {
+      gathered = { operation, columns: columns === undefined ? undefined : new Set() }
+      this.#operations.set(key, gathered)
+    }
+    // All of it and some columns of it is all of it.
+    if (columns === undefined) gathered.columns = undefined
+    else for (const column of columns) gathered.columns?.add(column)
+  }
+
+  /** A privilege that the target checks; on columns of the relation, where these are enough. */
+  needs(grant: Grant): void {
+    const { columns, ...rest } = grant
+    const key = JSON.stringify([rest.verb, rest.schema, rest.table])
+    let gathered = this.#needs.get(key)
+    if (gathered === undefined) {
+      gathered = { grant: rest, columns: columns === undefined ? undefined : new Set() }
+      this.#needs.set(key, gathered)
+    }
+    if (columns === undefined) gathered.columns = undefined
+    else for (const column of columns) gathered.columns?.add(column)
   }
 
   /** What has been read so far that this action is on. */
-  targets(action: Action): readonly SqlResource[] {
+  targets(action: Action): readonly Resource[] {
     return [...this.#operations.values()]
-      .filter((done) => done.action === action)
-      .map((done) => done.resource)
+      .filter(({ operation }) => operation.action === action && operation.through === undefined)
+      .map(({ operation }) => operation.resource)
   }
 
   calls(name: string): void {
@@ -90,6 +128,10 @@ export class ReadingBuilder {
     this.#opaqueBecause ??= reason
   }
 
+  get isOpaque(): boolean {
+    return this.#opaqueBecause !== undefined
+  }
+
   textMatters(): void {
     this.#dependsOn = 'text'
   }
@@ -97,12 +139,22 @@ export class ReadingBuilder {
   /** An UPDATE or DELETE, and what its WHERE comes to. */
   changesRows(where: 'missing' | 'trivial' | 'selective', question?: NotNullQuestion): void {
     if (where === 'missing') this.#hasWhere = false
-    if (where === 'trivial') this.#whereIsTrivial = true
-    if (question) this.#notNull.push(question)
+    if (where === 'trivial' || (question && this.#isNeverNull(question))) this.#whereIsTrivial = true
+  }
+
+  #isNeverNull({ relation, columns }: NotNullQuestion): boolean {
+    return this.names.relations(relation).some(({ schema, name }) => {
+      const known = this.names.index.relation(schema, name)
+      return columns.every((one) => known?.columns.some((column) => column.name === one && !column.nullable))
+    })
   }
 
   limits(rows: number): void {
     this.#limit = rows
+  }
+
+  locksRows(): void {
+    this.#locksRows = true
   }
 
   prepares(name: string): void {
@@ -150,37 +202,83 @@ export class ReadingBuilder {
     return { paths, temporary, mayChangePath: this.#mayChangePath, mayRevert: this.#mayRevert }
   }
 
+  /** Where the values of its result come from. */
+  flows(flow: DataFlow): void {
+    this.#flow = flow
+  }
+
+  get flow(): DataFlow {
+    return this.#flow
+  }
+
   finish(): SqlReading {
+    const operations = [...this.#operations.values()].map(({ operation, columns }) =>
+      columns === undefined ? operation : { ...operation, columns: [...columns].toSorted() },
+    )
+    const isOpaque = this.#opaqueBecause !== undefined
     const changes = this.#changes()
+    const facts: StatementFacts = {
+      hasWhere: this.#hasWhere,
+      whereIsTrivial: this.#whereIsTrivial,
+      functions: [...this.#functions].toSorted(),
+      multi: false,
+      locksRows: this.#locksRows,
+      readOnly: !isOpaque && operations.every(({ action }) => READ_ONLY.has(action)),
+      ...(this.#limit === undefined ? {} : { limit: this.#limit }),
+      reading: isOpaque ? 'opaque' : 'complete',
+    }
     return {
-      operations: [...this.#operations.values()],
-      facts: {
-        hasWhere: this.#hasWhere,
-        whereIsTrivial: this.#whereIsTrivial,
-        functions: [...this.#functions].toSorted(),
-        multi: false,
-        locksRows: false,
-        readOnly: false,
-        ...(this.#limit === undefined ? {} : { limit: this.#limit }),
-        reading: this.#opaqueBecause === undefined ? 'complete' : 'opaque',
-      },
+      operations,
+      facts,
       ...(this.#opaqueBecause === undefined ? {} : { opaqueBecause: this.#opaqueBecause }),
       dependsOn: this.#dependsOn,
+      needs: [...this.#needs.values()].map(({ grant, columns }) =>
+        columns === undefined ? grant : { ...grant, columns: [...columns].toSorted() },
+      ),
+      flow: isOpaque ? UNKNOWN_FLOW : this.#flow,
       ...(this.#prepares === undefined ? {} : { prepares: this.#prepares }),
       executes: [...this.#executes],
       ...(this.#declares === undefined ? {} : { declares: this.#declares }),
       fetches: [...this.#fetches],
       closes: this.#closes,
       ...(changes === undefined ? {} : { changes }),
-      trivialIfNotNull: this.#notNull,
     }
   }
 }
 
+/** Actions that a read-only transaction lets through. A `lock` is one on rows or on a table, which it does not. */
+const READ_ONLY: ReadonlySet<Action> = new Set(['connect', 'select', 'copyOut', 'set', 'listen'])
+
+interface GatheredOperation {
+  readonly operation: Operation
+  /** Undefined: the action is not on columns, or is on all of them. */
+  columns: Set<string> | undefined
+}
+
+interface GatheredGrant {
+  readonly grant: Grant
+  columns: Set<string> | undefined
+}
+
 /** The reading of what could not be read at all. */
 export function opaqueReading(reason: string): SqlReading {
-  const reading = new ReadingBuilder()
-  reading.opaque(reason)
-  reading.textMatters()
-  return reading.finish()
+  return {
+    operations: [],
+    facts: {
+      hasWhere: true,
+      whereIsTrivial: false,
+      functions: [],
+      multi: false,
+      locksRows: false,
+      readOnly: false,
+      reading: 'opaque',
+    },
+    opaqueBecause: reason,
+    dependsOn: 'text',
+    needs: [],
+    flow: UNKNOWN_FLOW,
+    executes: [],
+    fetches: [],
+    closes: [],
+  }
 }

@@ -58,3 +58,8 @@ export function formatSearchPath(path: SearchPath): string {
 function lowerCased(name: string): string {
   return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
+
+/** The names of a session that has set nothing. */
+export function usualNames(path: SearchPath): BareNames {
+  return { key: '', paths: [path], fallbacks: [path], temporary: [] }
+}

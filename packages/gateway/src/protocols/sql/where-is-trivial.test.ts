@@ -1,12 +1,12 @@
-import { loadModule, parseSync } from 'libpg-query'
+import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { readStatements } from './read-statement.ts'
+import { catalogOf, columnOf, tableOf } from '../../access/catalog.fixture.ts'
+import { readSql } from './read.fixture.ts'
 
 beforeAll(() => loadModule())
 
 function readWhere(where: string) {
-  const [reading] = readStatements(parseSync(`DELETE FROM orders WHERE ${where}`))
-  return reading
+  return readSql(`DELETE FROM orders WHERE ${where}`)
 }
 
 describe('a WHERE that lets every row through', () => {
@@ -49,7 +49,7 @@ describe('a WHERE that lets every row through', () => {
     '(SELECT count(*) FROM orders WHERE total > 0) > 0',
     'true AND 1=1',
   ])('%s', (where) => {
-    expect(readWhere(where)?.facts).toMatchObject({ hasWhere: true, whereIsTrivial: true })
+    expect(readWhere(where).facts).toMatchObject({ hasWhere: true, whereIsTrivial: true })
   })
 })
 
@@ -77,37 +77,38 @@ describe('a WHERE that picks rows', () => {
     'CASE WHEN id = 1 THEN true ELSE false END',
     'lower(name) = $1',
   ])('%s', (where) => {
-    expect(readWhere(where)?.facts).toMatchObject({ hasWhere: true, whereIsTrivial: false })
+    expect(readWhere(where).facts).toMatchObject({ hasWhere: true, whereIsTrivial: false })
   })
 })
 
 describe('the rows that a statement changes', () => {
   it('has no WHERE when any part of it has none', () => {
-    const [reading] = readStatements(
-      parseSync('WITH x AS (DELETE FROM a RETURNING 1) UPDATE b SET c = 1 WHERE id = 1'),
-    )
-    expect(reading?.facts.hasWhere).toBe(false)
+    const reading = readSql('WITH x AS (DELETE FROM a RETURNING 1) UPDATE b SET c = 1 WHERE id = 1')
+    expect(reading.facts.hasWhere).toBe(false)
   })
 
   it('counts a join that mentions only the other relation as none', () => {
-    const [reading] = readStatements(parseSync('DELETE FROM orders o USING customers c WHERE c.id = 1'))
-    expect(reading?.facts.whereIsTrivial).toBe(true)
+    const reading = readSql('DELETE FROM orders o USING customers c WHERE c.id = 1')
+    expect(reading.facts.whereIsTrivial).toBe(true)
   })
 
   it('counts the conditions of MERGE', () => {
     const trivial = 'MERGE INTO a USING b ON true WHEN MATCHED THEN DELETE'
-    expect(readStatements(parseSync(trivial))[0]?.facts.whereIsTrivial).toBe(true)
+    expect(readSql(trivial).facts.whereIsTrivial).toBe(true)
     const picked = 'MERGE INTO a USING b ON true WHEN MATCHED AND a.id = 1 THEN DELETE'
-    expect(readStatements(parseSync(picked))[0]?.facts.whereIsTrivial).toBe(false)
+    expect(readSql(picked).facts.whereIsTrivial).toBe(false)
   })
 
-  it('asks which columns can be null when that decides', () => {
-    expect(readWhere('id IS NOT NULL AND name IS NOT NULL')?.trivialIfNotNull).toEqual([
-      { relation: { name: 'orders' }, columns: ['id', 'name'] },
-    ])
+  it('counts IS NOT NULL as none where the column cannot be null', () => {
+    const id = columnOf('id', 1, { nullable: false })
+    const catalog = catalogOf([tableOf('orders', [], { columns: [id, columnOf('note', 2)] })])
+    const isTrivial = (sql: string) => readSql(sql, catalog).facts.whereIsTrivial
+    expect(isTrivial('DELETE FROM orders WHERE id IS NOT NULL')).toBe(true)
+    expect(isTrivial('DELETE FROM orders WHERE id IS NOT NULL AND note IS NOT NULL')).toBe(false)
+    expect(isTrivial('DELETE FROM unheard_of WHERE id IS NOT NULL')).toBe(false)
   })
 
   it('does not judge the WHERE of a SELECT', () => {
-    expect(readStatements(parseSync('SELECT * FROM a WHERE 1=1'))[0]?.facts.whereIsTrivial).toBe(false)
+    expect(readSql('SELECT * FROM a WHERE 1=1').facts.whereIsTrivial).toBe(false)
   })
 })

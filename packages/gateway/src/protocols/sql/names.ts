@@ -1,0 +1,109 @@
+import type { Catalog, Relation, RelationId, Routine } from '../../access/catalog.ts'
+import type { RelationName } from './reading.ts'
+import type { SearchPath } from './search-path.ts'
+
+/** A catalog, ready to be asked by name. Made once per catalog: statements are many. */
+export class CatalogIndex {
+  readonly catalog: Catalog
+  readonly #relations = new Map<string, Relation>()
+  readonly #routines = new Map<string, Routine[]>()
+  readonly #children = new Map<string, Relation[]>()
+  readonly #operators: ReadonlySet<string>
+  /** PostgreSQL's own relations are listed, so that a name that is not among them is none of theirs. */
+  readonly knowsSystem: boolean
+
+  constructor(catalog: Catalog) {
+    this.catalog = catalog
+    let knowsSystem = false
+    for (const relation of catalog.relations) {
+      this.#relations.set(idOf(relation), relation)
+      if (relation.schema === 'pg_catalog') knowsSystem = true
+      for (const parent of relation.parents) add(this.#children, idOf(parent), relation)
+    }
+    for (const routine of catalog.functions) add(this.#routines, routine.name, routine)
+    this.#operators = new Set(catalog.operators.map(({ name }) => name))
+    this.knowsSystem = knowsSystem
+  }
+
+  relation(schema: string, name: string): Relation | undefined {
+    return this.#relations.get(idOf({ schema, name }))
+  }
+
+  /** Relations that inherit from this one or are its partitions. */
+  childrenOf(relation: RelationId): readonly Relation[] {
+    return this.#children.get(idOf(relation)) ?? []
+  }
+
+  /** Users' functions of this name, in any schema. */
+  routines(name: string): readonly Routine[] {
+    return this.#routines.get(name) ?? []
+  }
+
+  /** Whether users have made an operator of this name, in any schema. */
+  hasOwnOperator(name: string): boolean {
+    return this.#operators.has(name)
+  }
+}
+
+function add<T>(to: Map<string, T[]>, key: string, value: T): void {
+  const values = to.get(key)
+  if (values === undefined) to.set(key, [value])
+  else values.push(value)
+}
+
+function idOf({ schema, name }: RelationId): string {
+  return `${schema}\0${name}`
+}
+
+/** How the names of one statement are understood: under each of the search paths that may be in force. */
+export class Names {
+  readonly index: CatalogIndex
+  readonly #paths: readonly SearchPath[]
+  readonly #temporary: readonly string[]
+
+  /** @param paths at least one */
+  constructor(index: CatalogIndex, paths: readonly SearchPath[], temporary: readonly string[] = []) {
+    this.index = index
+    this.#paths = paths
+    this.#temporary = temporary
+  }
+
+  /** The same names where only these schemas are searched. */
+  under(path: SearchPath): Names {
+    return new Names(this.index, [path])
+  }
+
+  /**
+   * The relations that a name may mean, at least one: pg_catalog is searched first unless the path puts it elsewhere, and
+   * temporary relations before that (config, "search_path"). A name that is nowhere stands for a relation in each schema
+   * of the path: policy is then asked about what does not exist, and the target says so.
+   */
+  relations({ schema, name }: RelationName): readonly RelationId[] {
+    if (schema !== undefined) return [{ schema, name }]
+    const found = new Map<string, RelationId>()
+    if (this.#temporary.includes(name)) found.set('pg_temp', { schema: 'pg_temp', name })
+    for (const path of this.#paths) {
+      for (const candidate of this.#schemasUnder(path, name))
+        found.set(candidate, { schema: candidate, name })
+    }
+    return [...found.values()]
+  }
+
+  #schemasUnder(path: SearchPath, name: string): readonly string[] {
+    const searched = path.includes('pg_catalog') ? path : ['pg_catalog', ...path]
+    const first = searched.find((schema) => this.index.relation(schema, name) !== undefined)
+    // The catalog of a target need not list PostgreSQL's own relations, and all of those in pg_catalog are called pg_….
+    const isMaybeSystem = !this.index.knowsSystem && name.startsWith('pg_')
+    if (first !== undefined) return isMaybeSystem ? ['pg_catalog', first] : [first]
+    if (isMaybeSystem || path.length === 0) return ['pg_catalog']
+    return path
+  }
+
+  /** The schemas in which a relation that is named without one would be made: the first of each path that exists. */
+  schemasForNew(): readonly string[] {
+    const { schemas } = this.index.catalog
+    return [
+      ...new Set(this.#paths.map((path) => path.find((one) => schemas.includes(one)) ?? path[0] ?? 'public')),
+    ]
+  }
+}
