@@ -215,6 +215,7 @@ export class Backend {
     this.#rows = 0
     this.#tag = NO_TAG
     this.#sqlstate = undefined
+    this.#state.transaction.hasFailed = status === 0x45
     if (status === 0x49) names.transactionEnded()
     bareNames.ready(status)
     if (this.#reportedPath !== undefined && inFlight.size === 0) bareNames.reported(this.#reportedPath)
@@ -255,7 +256,7 @@ export class Backend {
       denied !== undefined && sqlstate === '42601' && fields.get('M')?.includes(denied.marker)
         ? denied.response
         : undefined
-    const shown = replacement === undefined ? sqlstate : '42501'
+    const shown = replacement === undefined ? sqlstate : (denied?.sqlstate ?? '42501')
     if (inFlight.kind === ENTRY.query) {
       this.#sqlstate = shown
       return replacement

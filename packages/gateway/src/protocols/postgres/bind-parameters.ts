@@ -1,3 +1,4 @@
+import type { BoundParameter } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
 
 /** So much of each value is recorded; the rest is said to be missing. */
@@ -53,6 +54,47 @@ export function bindParametersJson(bytes: Buffer, start: number, end: number): s
     at += length
   }
   return count > MAX_VALUES ? `${json},"… ${count - MAX_VALUES} more"]` : `${json}]`
+}
+
+/**
+ * All parameters of a Bind message, for people to decide about: every value whole.
+ * @param start where the formats begin
+ * @param types as Parse said them
+ * @returns undefined for a malformed body
+ */
+export function boundParameters(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  types: readonly number[] = [],
+): readonly BoundParameter[] | undefined {
+  if (start + 2 > end) return undefined
+  const formats = bytes.readUInt16BE(start)
+  let at = start + 2 + formats * 2
+  if (at + 2 > end) return undefined
+  const count = bytes.readUInt16BE(at)
+  if (formats > 1 && formats !== count) return undefined
+  at += 2
+  const parameters: BoundParameter[] = []
+  for (let i = 0; i < count; i++) {
+    if (at + 4 > end) return undefined
+    const length = bytes.readInt32BE(at)
+    at += 4
+    if (length < -1 || at + Math.max(0, length) > end) return undefined
+    const format = formats === 0 ? 0 : bytes.readUInt16BE(start + 2 + (formats === 1 ? 0 : i * 2))
+    const value = length === -1 ? null : Buffer.from(bytes.subarray(at, at + length))
+    parameters.push({ format, type: types[i] ?? 0, value })
+    at += Math.max(0, length)
+  }
+  return parameters
+}
+
+/** The OIDs at the end of a Parse message: Int16 n, Int32[n]. Malformed ones give `[]`: the target refuses them. */
+export function parameterTypes(bytes: Buffer, start: number, end: number): readonly number[] {
+  if (start + 2 > end) return []
+  const count = bytes.readUInt16BE(start)
+  if (start + 2 + count * 4 > end) return []
+  return Array.from({ length: count }, (_, i) => bytes.readUInt32BE(start + 2 + i * 4))
 }
 
 function valueJson(bytes: Buffer, at: number, length: number, format: number): string {

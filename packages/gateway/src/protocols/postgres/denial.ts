@@ -1,6 +1,6 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { Verdict } from '../contract.ts'
-import { errorResponse } from './error-response.ts'
+import { errorResponse, sqlstateOf } from './error-response.ts'
 import type { Denied } from './in-flight.ts'
 import { encodeError, encodeParse, encodeQuery, FRONTEND } from './messages.ts'
 
@@ -16,28 +16,60 @@ export function replaceDenied(
   decisionId: string,
   nonce: string,
 ): { readonly frame: Buffer; readonly denied: Denied } {
-  const marker = `sallyport_denied_${nonce}_${decisionId.replaceAll(/[^A-Za-z0-9]/g, '_')}`
-  const frame = type === FRONTEND.query ? encodeQuery(marker) : encodeParse(marker, marker)
-  return { frame, denied: { marker, response: denialResponse(verdict, decisionId) } }
+  const marker = markerOf(decisionId, nonce)
+  const frame = frameOf(type, marker)
+  const error = denialOf(verdict)
+  const response = errorResponse(error, 'ERROR', whoDecided(verdict, decisionId))
+  return { frame, denied: { marker, response, sqlstate: sqlstateOf(error.code) } }
+}
+
+/** The same for a statement that its client cancelled while it waited: what PostgreSQL says on a CancelRequest. */
+export function replaceCancelled(
+  type: number,
+  decisionId: string,
+  nonce: string,
+): { readonly frame: Buffer; readonly denied: Denied } {
+  const marker = markerOf(decisionId, nonce)
+  const sqlstate = '57014'
+  const response = encodeError({
+    severity: 'ERROR',
+    sqlstate,
+    message: 'canceling statement due to user request',
+    detail: 'It was waiting for approval; the request was withdrawn.',
+  })
+  return { frame: frameOf(type, marker), denied: { marker, response, sqlstate } }
 }
 
 /** The same for a message that names a statement or portal that there is not, so that what was sent behind it fails too. */
 export function replaceUnknown(
+  type: number,
   sqlstate: string,
   message: string,
   nonce: string,
 ): { readonly frame: Buffer; readonly denied: Denied } {
   const marker = `sallyport_unknown_${nonce}`
   const response = encodeError({ severity: 'ERROR', sqlstate, message })
-  return { frame: encodeParse(marker, marker), denied: { marker, response } }
+  return { frame: frameOf(type, marker), denied: { marker, response, sqlstate } }
 }
 
-function denialResponse(verdict: Verdict, decisionId: string): Buffer {
-  const by = verdict.policies.length === 0 ? 'no policy permits it' : `policy ${verdict.policies.join(', ')}`
-  const error = new SallyportError(
-    verdict.code ?? 'ACCESS_POLICY_DENIED',
-    `denied by policy: ${verdict.reason ?? 'not permitted'}`,
-    verdict.hint === undefined ? {} : { hint: verdict.hint },
-  )
-  return errorResponse(error, 'ERROR', `${by}, decision ${decisionId}`)
+function markerOf(decisionId: string, nonce: string): string {
+  return `sallyport_denied_${nonce}_${decisionId.replaceAll(/[^A-Za-z0-9]/g, '_')}`
+}
+
+function frameOf(type: number, marker: string): Buffer {
+  return type === FRONTEND.query ? encodeQuery(marker) : encodeParse(marker, marker)
+}
+
+function whoDecided({ policies }: Verdict, decisionId: string): string {
+  const by = policies.length === 0 ? 'no policy permits it' : `policy ${policies.join(', ')}`
+  return `${by}, decision ${decisionId}`
+}
+
+function denialOf({
+  code = 'ACCESS_POLICY_DENIED',
+  reason = 'not permitted',
+  hint,
+}: Verdict): SallyportError {
+  const message = code.startsWith('APPROVAL_') ? reason : `denied by policy: ${reason}`
+  return new SallyportError(code, message, hint === undefined ? {} : { hint })
 }

@@ -30,11 +30,15 @@ const SQLSTATES: Partial<Record<ErrorCode, string>> = {
   MASKING_FAILED: '58000',
 }
 
+export function sqlstateOf(code: ErrorCode): string {
+  return SQLSTATES[code] ?? 'XX000'
+}
+
 /** An error as PostgreSQL's own ErrorResponse. `where` is printed by psql as CONTEXT: ids for looking it up. */
 export function errorResponse(error: SallyportError, severity: 'ERROR' | 'FATAL', where?: string): Buffer {
   return encodeError({
     severity,
-    sqlstate: SQLSTATES[error.code] ?? 'XX000',
+    sqlstate: sqlstateOf(error.code),
     message: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     where: where === undefined ? `Sallyport ${error.code}` : `Sallyport ${error.code}, ${where}`,

@@ -1,21 +1,26 @@
 import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { SallyportError } from '../../access/errors.ts'
-import type { Guard, Verdict } from '../contract.ts'
+import type { StatementReading } from '../../access/model.ts'
+import type { ApprovalSubject, BoundParameter, Guard, RedeemedApproval, Verdict } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
 import type { BareNames } from '../sql/search-path.ts'
 import { askSearchPath } from './ask-search-path.ts'
-import { bindParametersJson, readBindTarget } from './bind-parameters.ts'
-import { replaceDenied, replaceUnknown } from './denial.ts'
+import { approvalNotice } from './approval-notice.ts'
+import { bindParametersJson, boundParameters, parameterTypes, readBindTarget } from './bind-parameters.ts'
+import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
+import { HeldStatement, isSameSubject } from './held-statement.ts'
 import { type Denied, ENTRY, type InFlight } from './in-flight.ts'
-import { FRONTEND } from './messages.ts'
+import { FLUSH, FRONTEND } from './messages.ts'
 import { withExecuted } from './executed-reading.ts'
 import {
   isUsableName,
+  type Approved,
   type Named,
   type NamedStatements,
   type Portal,
   type Prepared,
 } from './named-statements.ts'
+import { PrivilegedRun } from './privileged-run.ts'
 import type { SessionNames } from './session-names.ts'
 import { shapeKey } from './shape-key.ts'
 import type { KnownStatement, StatementCache } from './statement-cache.ts'
@@ -38,6 +43,10 @@ export interface FrontendSink {
   forward(bytes: Buffer, start: number, end: number): void
   /** No more is consumed until `done`; what was not consumed is given again then. */
   wait(done: Promise<unknown>): void
+  /** The same, for longer: that the client leaves meanwhile must be noticed. */
+  listen(done: Promise<unknown>): void
+  /** A message of the gateway's own for the client, now. */
+  notify(frame: Buffer): void
   /** The client said that it leaves; bytes after that are not looked at. */
   terminated(): void
 }
@@ -57,6 +66,10 @@ export interface FrontendState {
     /** Sent while, or just before, the target took COPY data. It answers none of them unless that COPY fails first. */
     ignoredSyncs: number
   }
+  readonly transaction: {
+    /** As of the last ReadyForQuery. */
+    hasFailed: boolean
+  }
 }
 
 /**
@@ -75,6 +88,10 @@ export class Frontend {
   #isInBatch = false
   #now = 0
   #finished = false
+  /** The statement at the head of what is not dealt with yet, about which people are asked. */
+  #held: HeldStatement | undefined
+  /** The approved statement that the target is working on. */
+  #run: PrivilegedRun | undefined
 
   constructor(state: FrontendState, sink: FrontendSink) {
     this.#state = state
@@ -115,6 +132,7 @@ export class Frontend {
         this.#failed && type !== FRONTEND.sync && type !== FRONTEND.terminate
           ? NOTHING
           : this.#message(bytes, type, at, next, end)
+      if (outcome === 'again') continue
       if (outcome === 'forward') {
         if (next > end) {
           this.#skip = next - end
@@ -124,6 +142,16 @@ export class Frontend {
         at = next
       } else if (outcome === 'incomplete' || outcome === 'wait') {
         break
+      } else if (outcome === 'flush') {
+        // In the extended protocol the target answers only when it is asked to.
+        if (at > from) this.#sink.forward(bytes, from, at)
+        this.#sink.forward(FLUSH, 0, FLUSH.length)
+        return at
+      } else if (outcome === 'run') {
+        at = next
+        this.#sink.forward(bytes, from, at)
+        this.#sink.forward(FLUSH, 0, FLUSH.length)
+        from = at
       } else if (outcome === 'finished') {
         at = next
         this.#finished = true
@@ -148,13 +176,13 @@ export class Frontend {
     return at
   }
 
-  /** Set while something can only be decided when more answers of the target's have come. */
-  #onAnswers: (() => void) | undefined
+  /** Set while something can only be decided when more answers of the target's have come: any, or all. */
+  #onAnswers: { readonly resolve: () => void; readonly all: boolean } | undefined
 
-  #waitForAnswers(): 'wait' {
+  #waitForAnswers(all = false): 'wait' {
     this.#sink.wait(
       new Promise<void>((resolve) => {
-        this.#onAnswers = resolve
+        this.#onAnswers = { resolve, all }
       }),
     )
     return 'wait'
@@ -162,9 +190,29 @@ export class Frontend {
 
   /** To be called when answers have come. What waited for them looks again whether it can be decided now. */
   answered(): void {
-    if (this.#onAnswers === undefined || (this.#state.inFlight.full && !this.#state.inFlight.skipping)) return
-    this.#onAnswers()
+    const { inFlight, copy } = this.#state
+    const { isQuiet } = inFlight
+    if (isQuiet && this.#run !== undefined && (!this.#run.isBound || inFlight.skipping)) void this.#run.end()
+    // The target has failed or given up what the statement would have been a part of.
+    if (inFlight.skipping && this.#held !== undefined)
+      this.#held.cancel('the target gave up what it was a part of')
+    const waiting = this.#onAnswers
+    if (waiting === undefined) return
+    if (waiting.all ? !isQuiet && !copy.open : inFlight.full && !inFlight.skipping) return
     this.#onAnswers = undefined
+    waiting.resolve()
+  }
+
+  /** The client cancels what waits for people. False when nothing does. */
+  cancel(): boolean {
+    return this.#held?.cancel('its client cancelled it') ?? false
+  }
+
+  /** The session is over. */
+  ended(): void {
+    this.#held?.abandon('its client has gone')
+    this.#held = undefined
+    void this.#run?.end()
   }
 
   /**
@@ -190,9 +238,11 @@ export class Frontend {
   }
 
   #message(bytes: Buffer, type: number, at: number, next: number, end: number): Outcome {
+    if (type === FRONTEND.copyData) return 'forward'
+    if (this.#run !== undefined && !this.#isOfRun(this.#run, bytes, type, at, Math.min(next, end))) {
+      return this.#endRun(this.#run)
+    }
     switch (type) {
-      case FRONTEND.copyData:
-        return 'forward'
       case FRONTEND.query:
         if (next - at > MAX_STATEMENT) return this.#refuse(type, tooLong(next - at), ENTRY.query)
         return next > end ? 'incomplete' : this.#query(bytes, at, next)
@@ -237,14 +287,61 @@ export class Frontend {
     }
   }
 
+  /** Whether a message belongs to the approved statement that is on its way, and to nothing else. */
+  #isOfRun(run: PrivilegedRun, bytes: Buffer, type: number, at: number, end: number): boolean {
+    switch (type) {
+      case FRONTEND.copyDone:
+      case FRONTEND.copyFail:
+      case FRONTEND.flush:
+      case FRONTEND.terminate:
+        return true
+      case FRONTEND.sync:
+        // While it takes COPY data, the target ignores it.
+        return this.#state.copy.open
+      case FRONTEND.describe:
+        return run.isBound
+      case FRONTEND.execute:
+        return run.awaits(readCString(bytes, at + 5, end)?.text ?? '')
+      default:
+        return false
+    }
+  }
+
+  /** Nothing else goes to the target before the approved statement has ended and its privilege is gone. */
+  #endRun(run: PrivilegedRun): Outcome {
+    if (run.hasEnded) {
+      this.#run = undefined
+      return 'again'
+    }
+    if (this.#state.inFlight.isQuiet) {
+      this.#sink.wait(run.end())
+      return 'wait'
+    }
+    this.#waitForAnswers(true)
+    return run.isBound ? 'flush' : 'wait'
+  }
+
   #query(bytes: Buffer, at: number, next: number): Outcome {
     if (bytes[next - 1] !== 0) throw malformed('a Query message is not terminated')
     const decided = this.#decide(bytes, at + 5, next - 1)
     if (decided === undefined) return 'wait'
     const text = bytes.toString('utf8', at + 5, next - 1)
-    const number = this.#state.guard.recorder.statement(text, decided.verdict)
-    if (!decided.verdict.permitted) return this.#replace(FRONTEND.query, decided.verdict, number, ENTRY.query)
-    const { known, verdict } = decided
+    let { known, verdict } = decided
+    if (needsApproval(verdict)) {
+      known ??= this.#knownAgain(verdict, bytes, at + 5, next - 1, text)
+      if (known === undefined) return 'wait'
+      if (!isOnlyPrepared(known)) {
+        const asked = this.#ask(known, text, [], verdict, FRONTEND.query, ENTRY.query)
+        if (asked === undefined) return 'wait'
+        if (!isApproval(asked)) return asked
+        this.#run = new PrivilegedRun(asked)
+        verdict = asked.verdict
+      }
+    } else if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
+    const number = this.#state.guard.recorder.statement(text, verdict)
+    if (!verdict.permitted && !needsApproval(verdict)) {
+      return this.#replace(FRONTEND.query, verdict, number, ENTRY.query)
+    }
     this.#endBatch(ENTRY.query, number, known && this.#runs(known, number, text, verdict))
     return 'forward'
   }
@@ -299,14 +396,17 @@ export class Frontend {
     const decided = this.#decide(bytes, name.next, query.next - 1)
     if (decided === undefined) return 'wait'
     const { guard, inFlight, names } = this.#state
-    const number = guard.recorder.statement(query.text, decided.verdict)
-    if (!decided.verdict.permitted) return this.#replace(FRONTEND.parse, decided.verdict, number, ENTRY.parse)
-    const known =
-      decided.known ??
-      this.#state.statements.ofVerdict(decided.verdict) ??
-      this.#known(bytes, name.next, query.next - 1, query.text, this.#bareNames())
-    if (known === undefined) return 'wait'
-    const value = { number, text: query.text, known, verdict: decided.verdict }
+    const { verdict } = decided
+    // To be parsed is harmless; people are asked when it is bound.
+    const isToBeParsed = verdict.permitted || needsApproval(verdict)
+    const known = isToBeParsed
+      ? (decided.known ?? this.#knownAgain(verdict, bytes, name.next, query.next - 1, query.text))
+      : undefined
+    if (isToBeParsed && known === undefined) return 'wait'
+    const number = guard.recorder.statement(query.text, verdict)
+    if (known === undefined) return this.#replace(FRONTEND.parse, verdict, number, ENTRY.parse)
+    const types = parameterTypes(bytes, query.next, next)
+    const value = { number, text: query.text, known, verdict, types }
     const named = { kind: 'statement', name: name.text, value } as const
     names.propose(named)
     inFlight.push(ENTRY.parse, number, this.#now, named)
@@ -330,13 +430,25 @@ export class Frontend {
     }
     const bareNames = this.#bareNames()
     if (this.#knownNow(prepared, bareNames) === undefined) return 'wait'
+    let approved: Approved | undefined
+    if (this.#mayNeedApproval(prepared)) {
+      const verdict = this.#stillPermitted({ prepared, names: bareNames })
+      if (verdict === undefined) return 'wait'
+      if (needsApproval(verdict) && !isOnlyPrepared(prepared.known)) {
+        const asked = this.#askToBind(prepared, verdict, bytes, target.next, { at, next, end })
+        if (asked === undefined) return 'wait'
+        if (!isApproval(asked)) return asked
+        this.#run = new PrivilegedRun(asked, target.portal)
+        approved = { verdict: asked.verdict, number: this.#recordApproved(prepared.text, asked.verdict) }
+      } else if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
+    }
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
       : JSON.stringify([`… ${next - at} bytes of parameters`])
     const named = {
       kind: 'portal',
       name: target.portal,
-      value: { prepared, names: bareNames, parameters },
+      value: { prepared, names: bareNames, parameters, ...(approved === undefined ? {} : { approved }) },
     } as const
     names.propose(named)
     inFlight.push(ENTRY.bind, -1, this.#now, named)
@@ -352,24 +464,175 @@ export class Frontend {
       return this.#unknown('34000', `portal "${name?.text ?? ''}" does not exist`, ENTRY.execute)
     }
     const { prepared } = portal
-    const verdict = this.#stillPermitted(portal)
+    const verdict = portal.approved === undefined ? this.#stillPermitted(portal) : this.#stillApproved(portal)
     if (verdict === undefined) return 'wait'
     const { guard, inFlight } = this.#state
-    if (!verdict.permitted) {
+    if (!verdict.permitted && !(needsApproval(verdict) && isOnlyPrepared(prepared.known))) {
       const again = guard.recorder.statement(prepared.text, verdict)
-      return this.#replace(FRONTEND.parse, verdict, again, ENTRY.execute)
+      return this.#replace(FRONTEND.parse, asDenied(verdict), again, ENTRY.execute)
     }
-    const number = guard.recorder.execute(prepared.number, portal.parameters)
-    const named = this.#runs(prepared.known, prepared.number, prepared.text, verdict)
+    const run = this.#run
+    const isRun = run !== undefined && run.isBound
+    if (isRun) run.runs()
+    const number = guard.recorder.execute(portal.approved?.number ?? prepared.number, portal.parameters)
+    const named = this.#runs(prepared.known, prepared.number, prepared.text, prepared.verdict)
     inFlight.push(ENTRY.execute, number, this.#now, named)
-    return 'forward'
+    return isRun ? 'run' : 'forward'
+  }
+
+  /** A portal runs once, so that what is executed again is the rest of what was approved. */
+  #stillApproved({ approved, prepared }: Portal): Verdict {
+    const { guard } = this.#state
+    const { verdict } = approved ?? prepared
+    if (verdict.epoch === guard.epoch) return verdict
+    return changed(verdict, guard.epoch)
+  }
+
+  /** Whether people's word could be missing before this may be bound; a permit of before is looked at when it is executed. */
+  #mayNeedApproval({ verdict, known }: Prepared): boolean {
+    const { guard } = this.#state
+    return !verdict.permitted || verdict.epoch !== guard.epoch || usesNames(known)
+  }
+
+  /**
+   * All that a person has to know of a Bind is in it. Nor could it be sent before: the target checks the privileges of a
+   * SELECT when it is bound, and evaluates functions that the planner may.
+   */
+  #askToBind(
+    prepared: Prepared,
+    verdict: Verdict,
+    bytes: Buffer,
+    parametersAt: number,
+    { at, next, end }: { readonly at: number; readonly next: number; readonly end: number },
+  ): Outcome | RedeemedApproval | undefined {
+    if (next - at > MAX_STATEMENT) return this.#refuse(FRONTEND.parse, tooLong(next - at), ENTRY.bind)
+    if (next > end) return 'incomplete'
+    const parameters = boundParameters(bytes, parametersAt, next, prepared.types)
+    if (parameters === undefined) {
+      return this.#unknown('08P01', 'the parameters in this Bind message cannot be read', ENTRY.bind)
+    }
+    return this.#ask(prepared.known, prepared.text, parameters, verdict, FRONTEND.parse, ENTRY.bind)
+  }
+
+  #recordApproved(text: string, verdict: Verdict): number {
+    return this.#state.guard.recorder.statement(text, verdict)
+  }
+
+  /**
+   * What people say to a statement. It is called again for the same message until that is known.
+   * @returns undefined while it is not; then the approval, or what is to be done with the message instead
+   */
+  #ask(
+    known: KnownStatement,
+    text: string,
+    parameters: readonly BoundParameter[],
+    verdict: Verdict,
+    type: number,
+    kind: typeof ENTRY.query | typeof ENTRY.bind,
+  ): Buffer | 'flush' | RedeemedApproval | undefined {
+    const { inFlight, guard, transaction, sessionId, nonce } = this.#state
+    if (inFlight.skipping) {
+      // It would be skipped: nobody need be asked.
+      if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
+      this.#failed = true
+      return NOTHING
+    }
+    if (!inFlight.isQuiet) {
+      this.#waitForAnswers(true)
+      return 'flush'
+    }
+    const subject = this.#subject(known, text, parameters)
+    if (subject === undefined) return undefined
+    const held = this.#held
+    if (held === undefined) {
+      if (transaction.hasFailed && !known.reading.facts.multi) return this.#unknown('25P02', IN_FAILED, kind)
+      const number = guard.recorder.statement(text, verdict)
+      if (subject === 'uncertain') return this.#replace(type, pathIsUncertain(verdict), number, kind)
+      const fresh = new HeldStatement(guard, verdict, number, (pending) =>
+        this.#sink.notify(approvalNotice(pending, verdict)),
+      )
+      this.#held = fresh
+      this.#sink.listen(fresh.ask(subject))
+      return undefined
+    }
+    const { state } = held
+    switch (state.kind) {
+      case 'asking':
+        throw new TypeError('a statement was looked at again before people had decided')
+      case 'granted':
+        if (subject === 'uncertain') break
+        this.#sink.listen(held.redeem(subject))
+        return undefined
+      case 'redeemed':
+        if (subject === 'uncertain' || !isSameSubject(state.subject, subject)) break
+        if (state.approval.verdict.epoch !== guard.epoch) break
+        this.#held = undefined
+        return state.approval
+      case 'denied':
+        this.#held = undefined
+        return this.#replace(type, state.verdict, held.number, kind)
+      case 'cancelled': {
+        this.#held = undefined
+        return this.#replaced(replaceCancelled(type, `${sessionId}.${held.number}`, nonce), held.number, kind)
+      }
+      default:
+        return state satisfies never
+    }
+    this.#decidedOtherwise(held)
+    return this.#replace(type, changed(verdict, guard.epoch), held.number, kind)
+  }
+
+  /** Policy says something else now than when people were asked: their word is not needed, or does not help. */
+  #decidedOtherwise(held: HeldStatement): void {
+    held.abandon('policy has decided otherwise meanwhile')
+    this.#held = undefined
+  }
+
+  /** Exactly what would run. `uncertain`: the schemas in which its names are looked for are not known for sure. */
+  #subject(
+    known: KnownStatement,
+    text: string,
+    parameters: readonly BoundParameter[],
+  ): ApprovalSubject | 'uncertain' | undefined {
+    const reading = this.#readingOf(known)
+    if (reading === undefined) return undefined
+    const { paths, temporary } = this.#bareNames()
+    const [path, ...others] = paths
+    if (path === undefined || others.length > 0) return 'uncertain'
+    const executes = known.session.executes.map((name) => {
+      const prepared = this.#state.names.statement(name)
+      return { name, text: typeof prepared === 'object' ? prepared.text : '' }
+    })
+    const bytes = Buffer.from(text)
+    const shape = shapeKey(bytes, 0, bytes.length)
+    return {
+      text,
+      reading,
+      parameters,
+      executes,
+      searchPath: temporary.length > 0 ? ['pg_temp', ...path] : path,
+      ...(shape === undefined ? {} : { shape }),
+    }
+  }
+
+  /** What a statement does whose verdict was kept from before. */
+  #knownAgain(
+    verdict: Verdict,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    text: string,
+  ): KnownStatement | undefined {
+    return (
+      this.#state.statements.ofVerdict(verdict) ?? this.#known(bytes, start, end, text, this.#bareNames())
+    )
   }
 
   /**
    * Policies, the catalog or what bare names mean may have changed since the statement was prepared, and the time has. What
    * it runs by name may be something else each time. Undefined when something has to come first, which is under way.
    */
-  #stillPermitted({ prepared, names }: Portal): Verdict | undefined {
+  #stillPermitted({ prepared, names }: Pick<Portal, 'prepared' | 'names'>): Verdict | undefined {
     const { guard } = this.#state
     const { verdict } = prepared
     const before = prepared.known
@@ -456,7 +719,12 @@ export class Frontend {
    * not settled which those are; the answers are then waited for.
    */
   #authorize(known: KnownStatement): Verdict | undefined {
-    const { guard, names } = this.#state
+    const reading = this.#readingOf(known)
+    return reading && this.#state.guard.authorize(reading)
+  }
+
+  #readingOf(known: KnownStatement): StatementReading | undefined {
+    const { names } = this.#state
     let { reading } = known
     for (const name of known.session.executes) {
       const prepared = names.statement(name)
@@ -480,7 +748,7 @@ export class Frontend {
         cursor?.known.reading,
       )
     }
-    return guard.authorize(reading)
+    return reading
   }
 
   /** Denied by the protocol's own rules, not by policy: what cannot be read cannot be permitted. */
@@ -507,8 +775,16 @@ export class Frontend {
   }
 
   #replace(type: number, verdict: Verdict, number: number, kind: Replaced): Buffer {
-    const { sessionId, nonce, inFlight } = this.#state
-    const { frame, denied } = replaceDenied(type, verdict, `${sessionId}.${number}`, nonce)
+    const { sessionId, nonce } = this.#state
+    return this.#replaced(replaceDenied(type, verdict, `${sessionId}.${number}`, nonce), number, kind)
+  }
+
+  #replaced(
+    { frame, denied }: { readonly frame: Buffer; readonly denied: Denied },
+    number: number,
+    kind: Replaced,
+  ): Buffer {
+    const { inFlight } = this.#state
     if (kind === ENTRY.query) this.#endBatch(kind, number, undefined, denied)
     else {
       inFlight.push(kind, number, this.#now, undefined, denied)
@@ -518,14 +794,64 @@ export class Frontend {
   }
 
   /** As PostgreSQL would say it: drivers prepare again on 26000. Nothing was asked of policy, and nothing is recorded. */
-  #unknown(sqlstate: string, message: string, kind: typeof ENTRY.bind | typeof ENTRY.execute): Buffer {
-    const { nonce, inFlight } = this.#state
-    const { frame, denied } = replaceUnknown(sqlstate, message, nonce)
-    inFlight.push(kind, -1, this.#now, undefined, denied)
-    this.#failed = true
-    return frame
+  #unknown(
+    sqlstate: string,
+    message: string,
+    kind: typeof ENTRY.query | typeof ENTRY.bind | typeof ENTRY.execute,
+  ): Buffer {
+    const type = kind === ENTRY.query ? FRONTEND.query : FRONTEND.parse
+    return this.#replaced(replaceUnknown(type, sqlstate, message, this.#state.nonce), -1, kind)
   }
 }
+
+function isApproval(asked: Outcome | RedeemedApproval): asked is RedeemedApproval {
+  return typeof asked === 'object' && 'release' in asked
+}
+
+function needsApproval(verdict: Verdict): boolean {
+  return !verdict.permitted && verdict.approval !== undefined
+}
+
+/** PREPARE is harmless as Parse is: what it makes is asked about when EXECUTE runs it. */
+function isOnlyPrepared({ session, reading }: KnownStatement): boolean {
+  return session.prepares !== undefined && session.executes.length === 0 && !reading.facts.multi
+}
+
+/** People cannot be asked any more at this point. */
+function asDenied(verdict: Verdict): Verdict {
+  if (!needsApproval(verdict)) return verdict
+  const { approval: _, ...denied } = verdict
+  return {
+    ...denied,
+    reason: `${verdict.reason ?? 'it needs approval'}, since after it was bound`,
+    hint: 'bind the statement again: people are asked then',
+  }
+}
+
+function pathIsUncertain(verdict: Verdict): Verdict {
+  const { approval: _, ...denied } = verdict
+  return {
+    ...denied,
+    reason: `${verdict.reason ?? 'it needs approval'}, and it is not certain which search_path is in force`,
+    hint: 'end the transaction in which search_path was set, or set it again in a query of its own',
+  }
+}
+
+/** What was approved is not, or no longer for sure, what would run. */
+function changed({ policies, json }: Verdict, epoch: number): Verdict {
+  return {
+    permitted: false,
+    policies,
+    reason: "policies, the target's catalog or what its names mean have changed since it was approved",
+    hint: 'send the statement again: people are asked again',
+    code: 'APPROVAL_CHANGED',
+    epoch,
+    reusable: false,
+    json,
+  }
+}
+
+const IN_FAILED = 'current transaction is aborted, commands ignored until end of transaction block'
 
 /** What it does hangs on what the session has named. */
 function usesNames({ session }: KnownStatement): boolean {
@@ -555,7 +881,11 @@ interface Decided {
   readonly known?: KnownStatement
 }
 
-type Outcome = 'forward' | 'incomplete' | 'wait' | 'finished' | Buffer
+/**
+ * What becomes of a message. `flush`: it waits, and the target is asked for its answers. `run`: it is forwarded, and its
+ * answer asked for. `again`: it is to be looked at once more. Bytes are forwarded in its place.
+ */
+type Outcome = 'forward' | 'incomplete' | 'wait' | 'flush' | 'run' | 'again' | 'finished' | Buffer
 
 function malformed(why: string): SallyportError {
   return new SallyportError('WIRE_MALFORMED', why)

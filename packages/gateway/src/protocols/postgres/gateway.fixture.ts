@@ -23,6 +23,8 @@ export class TestGateway implements AsyncDisposable {
   readonly sessions: TestSession[] = []
   /** Why connections did not become sessions. */
   readonly refused: Error[] = []
+  /** What is done to each guard before its session begins. */
+  prepare: (guard: TestGuard) => void = () => undefined
   readonly #target: Target
   readonly #server = createServer({ noDelay: true }, (socket) => this.take(socket))
   readonly #streams = new Set<Duplex>()
@@ -63,6 +65,7 @@ export class TestGateway implements AsyncDisposable {
     if (greeting === undefined) return
     await using upstream = await this.adapter.connect(this.#target, LEASE, signal)
     const guard = new TestGuard(`ses_${this.sessions.length}`)
+    this.prepare(guard)
     const principal = {
       kind: 'agent',
       id: 'a',

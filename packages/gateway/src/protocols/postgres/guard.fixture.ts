@@ -1,5 +1,6 @@
 import { loadModule, parseSync } from 'libpg-query'
 import { LRUCache } from 'lru-cache'
+import type { ApprovalNeed } from '../../access/approval.ts'
 import type { Catalog } from '../../access/catalog.ts'
 import { catalogOf } from '../../access/catalog.fixture.ts'
 import type { HiddenColumns } from '../../access/masking.ts'
@@ -19,6 +20,7 @@ import { CatalogIndex } from '../sql/names.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import { opaqueReading, type SqlReading } from '../sql/reading.ts'
 import type { Question } from './parser.ts'
+import { NO_PRIVILEGE, type Privilege, TestRequest } from './approval.fixture.ts'
 import type { SqlReader } from './statement-cache.ts'
 import { refuseText } from './statement-text.ts'
 
@@ -90,6 +92,12 @@ export class MemoryRecorder implements SessionRecorder {
   }
 }
 
+const NEED: ApprovalNeed = {
+  policies: ['people-first'],
+  rules: [{ policy: 'people-first', approvers: ['dba'], quorum: 1, ttlSeconds: 900 }],
+  reason: 'people look at it first',
+}
+
 /** Permits everything but what is opaque and some actions. */
 export class TestGuard implements Guard {
   readonly sessionId: string
@@ -139,8 +147,25 @@ export class TestGuard implements Guard {
     this.#abort.abort(reason)
   }
 
-  requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
-    return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
+  /** Actions about which people are asked, and what was asked so far. */
+  readonly needApproval = new Set<Action>()
+  readonly requests: TestRequest[] = []
+  privilege: Privilege = NO_PRIVILEGE
+  /** Nobody can be asked. */
+  unavailable: SallyportError | undefined
+
+  /** The last request. */
+  get request(): TestRequest {
+    const request = this.requests.at(-1)
+    if (request === undefined) throw new Error('nobody was asked')
+    return request
+  }
+
+  requestApproval(subject: ApprovalSubject, verdict: Verdict): Promise<PendingApproval> {
+    if (this.unavailable !== undefined) return Promise.reject(this.unavailable)
+    const request = new TestRequest(this.requests.length + 1, subject, verdict, this.privilege)
+    this.requests.push(request)
+    return Promise.resolve(request)
   }
 
   authorize(reading: StatementReading): Verdict {
@@ -161,7 +186,19 @@ export class TestGuard implements Guard {
         this.denied.has(action) ||
         (resource.type === 'Table' && this.forbidden.has(`${resource.schema}.${resource.table}`)),
     )
-    if (forbidden === undefined) return { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
+    if (forbidden === undefined) {
+      const asked = reading.operations.find(({ action }) => this.needApproval.has(action))
+      if (asked === undefined) return { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
+      return {
+        ...common,
+        permitted: false,
+        policies: ['people-first'],
+        reason: `${asked.action} needs approval`,
+        code: 'ACCESS_POLICY_DENIED',
+        approval: NEED,
+        json: '{}',
+      }
+    }
     return {
       ...common,
       permitted: false,

@@ -23,6 +23,8 @@ export const MAX_IN_FLIGHT = 16_384
 export interface Denied {
   readonly marker: string
   readonly response: Buffer
+  /** What `response` says. */
+  readonly sqlstate: string
 }
 
 /** A queue in parallel arrays: an entry is pushed and popped for every message, so none may cost an object. */
@@ -39,6 +41,14 @@ export class InFlight {
 
   get size(): number {
     return this.#size
+  }
+
+  /** The target has answered all that it was sent; the end of COPY data has no answer of its own. */
+  get isQuiet(): boolean {
+    for (let i = 0; i < this.#size; i++) {
+      if (this.#kinds[(this.#head + i) & (this.#kinds.length - 1)] !== ENTRY.copyEnd) return false
+    }
+    return true
   }
 
   get full(): boolean {

@@ -116,8 +116,8 @@ export function decodeErrorFields(bytes: Buffer, start: number, end: number): Re
   return fields
 }
 
-export interface ErrorFields {
-  readonly severity: 'ERROR' | 'FATAL'
+export interface NoticeFields {
+  readonly severity: 'ERROR' | 'FATAL' | 'NOTICE'
   readonly sqlstate: string
   readonly message: string
   readonly detail?: string
@@ -126,7 +126,18 @@ export interface ErrorFields {
   readonly where?: string
 }
 
+export type ErrorFields = NoticeFields & { readonly severity: 'ERROR' | 'FATAL' }
+
 export function encodeError(fields: ErrorFields): Buffer {
+  return message(BACKEND.errorResponse, noticeBody(fields))
+}
+
+/** A NoticeResponse: may be sent at any time between other messages ("Asynchronous Operations"). */
+export function encodeNotice(fields: NoticeFields): Buffer {
+  return message(BACKEND.noticeResponse, noticeBody(fields))
+}
+
+function noticeBody(fields: NoticeFields): Buffer {
   const parts = [
     `S${fields.severity}`,
     `V${fields.severity}`,
@@ -138,7 +149,7 @@ export function encodeError(fields: ErrorFields): Buffer {
   ]
   // A NUL inside a field would end the message early and let the rest be read as another one.
   const body = parts.filter((part) => part !== '').map((part) => `${part.replaceAll('\0', '')}\0`)
-  return message(BACKEND.errorResponse, Buffer.from(`${body.join('')}\0`))
+  return Buffer.from(`${body.join('')}\0`)
 }
 
 export function encodeReadyForQuery(status: 'I' | 'T' | 'E'): Buffer {
@@ -174,6 +185,7 @@ export function encodeStartup(parameters: ReadonlyMap<string, string>): Buffer {
 export const SSL_REQUEST_PACKET = Buffer.concat([int32(8), int32(SSL_REQUEST)])
 export const SYNC = message(FRONTEND.sync, Buffer.alloc(0))
 export const TERMINATE = message(FRONTEND.terminate, Buffer.alloc(0))
+export const FLUSH = message(FRONTEND.flush, Buffer.alloc(0))
 
 export function encodeCancelRequest(pid: number, secret: Buffer): Buffer {
   return Buffer.concat([int32(12 + secret.length), int32(CANCEL_REQUEST), int32(pid), secret])

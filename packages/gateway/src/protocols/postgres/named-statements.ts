@@ -12,6 +12,14 @@ export interface Prepared {
   /** As it was read last, and what was decided about that. */
   known: KnownStatement
   verdict: Verdict
+  /** The types of parameters as Parse said them, by OID; those of SQL's PREPARE are in its text. */
+  readonly types?: readonly number[]
+}
+
+/** What people have permitted, as the recording has it. */
+export interface Approved {
+  readonly verdict: Verdict
+  readonly number: number
 }
 
 /** A bound portal: which statement it runs, and with what. */
@@ -21,6 +29,7 @@ export interface Portal {
   readonly names: BareNames
   /** JSON array, bounded. */
   readonly parameters: string
+  readonly approved?: Approved
 }
 
 /** A cursor of SQL's DECLARE: what reads from it does what its query does. */

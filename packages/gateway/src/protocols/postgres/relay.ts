@@ -40,7 +40,7 @@ export function relay(
 }
 
 /** Why a side is not being read. */
-type Hold = 'verdict' | 'full' | 'draining'
+type Hold = 'verdict' | 'people' | 'draining'
 
 class Relay {
   readonly #guard: Guard
@@ -73,6 +73,7 @@ class Relay {
     this.#resolve = resolve
     this.#reject = reject
     this.#release = client.release
+    client.cancelsWaiting = () => this.#frontend.cancel()
     const state: FrontendState = {
       sessionId,
       nonce: randomBytes(4).toString('hex'),
@@ -82,10 +83,13 @@ class Relay {
       bareNames: new SessionNames(upstream.searchPath),
       statements,
       copy: { open: false, ignoredSyncs: 0 },
+      transaction: { hasFailed: false },
     }
     this.#frontend = new Frontend(state, {
       forward: (bytes, start, end) => this.#batch.push(bytes.subarray(start, end)),
-      wait: (done) => this.#wait(done),
+      wait: (done) => this.#wait(done, 'verdict'),
+      listen: (done) => this.#wait(done, 'people'),
+      notify: (frame) => this.#toClient(frame, 0, frame.length),
       terminated: () => this.#terminated(),
     })
     this.#backend = new Backend(state, {
@@ -156,22 +160,30 @@ class Relay {
     stream.once('drain', () => this.#target.resume())
   }
 
-  #wait(done: Promise<unknown>): void {
-    this.#hold('verdict')
+  #wait(done: Promise<unknown>, why: Hold): void {
+    this.#hold(why)
     done.then(
-      () => this.#letGo('verdict'),
+      () => this.#letGo(why),
       (error: unknown) => this.#fail(SallyportError.from(error)),
     )
   }
 
   #hold(why: Hold): void {
     this.#holds.add(why)
-    this.#client.pause()
+    this.#listenOrPause()
   }
 
   #letGo(why: Hold): void {
     this.#holds.delete(why)
-    if (this.#holds.size === 0 && !this.#over) this.#client.resume()
+    if (this.#over) return
+    if (this.#holds.size === 0) this.#client.resume()
+    else this.#listenOrPause()
+  }
+
+  /** People take their time: whoever waits for them and leaves must be missed. */
+  #listenOrPause(): void {
+    if (this.#holds.size === 1 && this.#holds.has('people')) this.#client.listen()
+    else this.#client.pause()
   }
 
   #terminated(): void {
@@ -219,6 +231,7 @@ class Relay {
     this.#over = true
     this.#guard.signal.removeEventListener('abort', this.#onAbort)
     this.#release()
+    this.#frontend.ended()
     return true
   }
 }

@@ -34,20 +34,13 @@ export class ScriptedSession {
       bareNames: new SessionNames(guard.catalog.searchPath),
       statements: new StatementCache(reader),
       copy: { open: false, ignoredSyncs: 0 },
+      transaction: { hasFailed: false },
     }
     this.#frontend = new Frontend(this.state, {
       forward: (bytes, start, end) => this.#toTarget.push(Buffer.from(bytes.subarray(start, end))),
-      wait: (done) => {
-        this.#waiting = true
-        done
-          .then(() => {
-            this.#waiting = false
-            this.#consumeClient()
-          })
-          .catch((error: unknown) => {
-            this.#failure = error
-          })
-      },
+      wait: (done) => this.#wait(done),
+      listen: (done) => this.#wait(done),
+      notify: (frame) => this.#toClient.push(frame),
       terminated: () => {
         this.terminated = true
       },
@@ -56,6 +49,22 @@ export class ScriptedSession {
       forward: (bytes, start, end) => this.#toClient.push(Buffer.from(bytes.subarray(start, end))),
       answered: () => this.#frontend.answered(),
     })
+  }
+
+  #wait(done: Promise<unknown>): void {
+    this.#waiting = true
+    done
+      .then(() => {
+        this.#waiting = false
+        this.#consumeClient()
+      })
+      .catch((error: unknown) => {
+        this.#failure = error
+      })
+  }
+
+  get frontend(): Frontend {
+    return this.#frontend
   }
 
   get toTarget(): Buffer {

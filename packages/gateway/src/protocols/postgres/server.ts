@@ -31,6 +31,8 @@ export class PostgresDownstream implements Downstream {
   readonly stream: Duplex
   /** The session's key for CancelRequest is forgotten when this is called. */
   readonly release: () => void
+  /** Cancels a statement that has not been sent yet because people are asked about it. False when there is none. */
+  cancelsWaiting: () => boolean = () => false
 
   constructor(stream: Duplex, release: () => void) {
     this.stream = stream
@@ -158,7 +160,11 @@ export class PostgresServer {
   ): Promise<PostgresDownstream> {
     if (!(upstream instanceof PostgresUpstream)) throw new TypeError('not a PostgreSQL upstream')
     await upstream.applySettings(request.settings, signal)
-    const { key, release } = this.#cancelKeys.issue(() => upstream.cancel())
+    let downstream: PostgresDownstream | undefined
+    const { key, release } = this.#cancelKeys.issue(async () => {
+      if (downstream?.cancelsWaiting() !== true) await upstream.cancel()
+    })
+    downstream = new PostgresDownstream(stream, release)
     const status = [...upstream.parameters].map(([name, value]) => encodeParameterStatus(name, value))
     stream.write(
       Buffer.concat([
@@ -168,7 +174,7 @@ export class PostgresServer {
         encodeReadyForQuery('I'),
       ]),
     )
-    return new PostgresDownstream(stream, release)
+    return downstream
   }
 }
 

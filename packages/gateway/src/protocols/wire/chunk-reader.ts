@@ -29,9 +29,20 @@ export interface ChunkReader {
   start(): void
   /** Reads no more until `resume`. Of a chunk that is being consumed, the rest stays for then. */
   pause(): void
+  /**
+   * Consumes no more until `resume`, but reads on for a while, so that the peer's end is noticed: what comes is kept, up to
+   * a bound behind what is there already.
+   */
+  listen(): void
   /** Goes on, also with bytes that the consumer had left. */
   resume(): void
 }
+
+/**
+ * Kept of what a peer sends while it is only listened to. Whoever has sent more than this is no longer noticed to leave
+ * until it is read again.
+ */
+const LISTEN_BYTES = 64 * 1024
 
 /** Room in front of the read area for the usual rest: most messages are shorter. */
 const CARRY = 4096
@@ -84,6 +95,8 @@ class SocketChunks implements ChunkReader {
   /** A second memory, made when first needed, for reading while what came before is still to be written. */
   #spare: Buffer | undefined
   #paused = false
+  /** While paused: how much may be kept of what comes all the same. */
+  #keep = 0
   #ended = false
 
   constructor(accepted: Socket & { _handle: Handle | null }, first: Buffer, options: ChunkReaderOptions) {
@@ -123,12 +136,21 @@ class SocketChunks implements ChunkReader {
 
   pause(): void {
     this.#paused = true
+    this.#keep = 0
     this.stream.pause()
+  }
+
+  listen(): void {
+    if (this.#ended) return
+    this.#paused = true
+    this.#keep = this.#carried + this.#readSize + LISTEN_BYTES
+    this.stream.resume()
   }
 
   resume(): void {
     if (!this.#paused || this.#ended) return
     this.#paused = false
+    this.#keep = 0
     this.#consumeCarried()
     if (!this.#paused) this.stream.resume()
   }
@@ -152,12 +174,16 @@ class SocketChunks implements ChunkReader {
 
   #onRead(size: number): boolean {
     this.#consume(this.#carryArea + size, this.#nextReadSize(size))
-    if (this.#paused) return false
+    if (!this.#isReading) return false
     if (size < YIELD_AFTER) return true
     setImmediate(() => {
-      if (!this.#paused && !this.#ended) this.stream.resume()
+      if (this.#isReading && !this.#ended) this.stream.resume()
     })
     return false
+  }
+
+  get #isReading(): boolean {
+    return !this.#paused || this.#carried < this.#keep
   }
 
   #nextReadSize(size: number): number {
@@ -189,6 +215,7 @@ class SocketChunks implements ChunkReader {
   }
 
   #pass(memory: Buffer, start: number, end: number): number {
+    if (this.#keep > 0) return start
     try {
       const from = this.#options.consume(memory, start, end)
       // Of a chunk that is not wanted yet, whole messages are left: that is no more than one read on top.
@@ -227,6 +254,8 @@ class StreamChunks implements ChunkReader {
   readonly #options: ChunkReaderOptions
   #rest: Buffer
   #paused = false
+  /** While paused: how much may be kept of what comes all the same. */
+  #keep = 0
   #ended = false
 
   constructor(stream: Duplex, first: Buffer, options: ChunkReaderOptions) {
@@ -246,22 +275,36 @@ class StreamChunks implements ChunkReader {
     if (this.stream.destroyed || this.stream.readableEnded) return this.#end()
     if (this.#rest.length > 0) this.#consume(Buffer.alloc(0))
     this.stream.on('data', (chunk: Buffer) => this.#onData(chunk))
-    if (this.#paused) this.stream.pause()
+    if (this.#paused && this.#keep === 0) this.stream.pause()
   }
 
   pause(): void {
     this.#paused = true
+    this.#keep = 0
     this.stream.pause()
+  }
+
+  listen(): void {
+    if (this.#ended) return
+    this.#paused = true
+    this.#keep = this.#rest.length + LISTEN_BYTES
+    this.stream.resume()
   }
 
   resume(): void {
     if (!this.#paused || this.#ended) return
     this.#paused = false
+    this.#keep = 0
     if (this.#rest.length > 0) this.#consume(Buffer.alloc(0))
     if (!this.#paused) this.stream.resume()
   }
 
   #onData(chunk: Buffer): void {
+    if (this.#keep > 0) {
+      this.#rest = Buffer.concat([this.#rest, chunk])
+      if (this.#rest.length >= this.#keep) this.stream.pause()
+      return
+    }
     this.#consume(chunk)
     if (this.#paused || chunk.length < YIELD_AFTER) return
     this.stream.pause()
