@@ -151,10 +151,27 @@ export interface AccessContext {
   readonly via: 'postgres' | 'mcp' | 'api'
   /** Epoch milliseconds. */
   readonly now: number
+  /** What the principal has done on the target of late. */
+  readonly usage?: RecentUsage
   /** What people have said to this very statement. */
   readonly approval?: GrantedApproval
   /** How a masked column would be told from the answer; with `infer` only. */
   readonly inference?: string
+}
+
+/** What a principal has done on a target, in all its sessions on this gateway. */
+export interface RecentUsage {
+  readonly lastMinute: Usage
+  readonly lastHour: Usage
+}
+
+export interface Usage {
+  /** Statements that were decided on, permitted or not. */
+  readonly statements: number
+  /** Rows that the target's answers held: returned, or changed. */
+  readonly rows: number
+  /** Statements that were denied. */
+  readonly denials: number
 }
 
 export interface AccessRequest {
@@ -175,6 +192,8 @@ export type Decision =
       readonly effect: 'permit'
       readonly policies: readonly string[]
       readonly obligations: readonly Obligation[]
+      /** Those of `policies` that carry `@alarm`: somebody is to be told at once, and to look at it afterwards. */
+      readonly alarms?: readonly string[]
     }
   | {
       readonly effect: 'deny'

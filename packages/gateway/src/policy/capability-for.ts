@@ -4,7 +4,7 @@ import type { Catalog } from '../access/catalog.ts'
 import type { AccessContext, Action, Principal, Resource, Target } from '../access/model.ts'
 import { circumstances } from './circumstances.ts'
 import type { DecisionPoint } from './decision-point.ts'
-import { lineage, schemaEntity, tableEntity } from './entity-ids.ts'
+import { schemaEntity, tableEntity } from './entity-ids.ts'
 import { optimisticFacts } from './optimistic-facts.ts'
 import type { ContextPart } from './policy-uses.ts'
 
@@ -84,8 +84,8 @@ function permitsSome(
   operation: { readonly action: Action; readonly resource: Resource },
   context: AccessContext,
 ): boolean {
-  const uses = point.usesFor(principal, operation.action, lineage(target, operation.resource))
-  for (const facts of optimisticFacts(uses)) {
+  const uses = point.usesFor(principal, target, operation)
+  for (const facts of optimisticFacts(uses, operation.action)) {
     if (point.decide({ principal, target, operation, facts, context }).effect === 'permit') return true
   }
   return false

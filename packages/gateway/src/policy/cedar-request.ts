@@ -1,15 +1,9 @@
 import { isIP } from 'node:net'
 import type { CedarValueJson, Context, EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
-import type { AccessContext, Principal, Resource, StatementFacts, Target } from '../access/model.ts'
-import {
-  databaseEntity,
-  entityKey,
-  groupEntity,
-  lineage,
-  principalEntity,
-  targetEntity,
-} from './entity-ids.ts'
-import type { EntityId } from './entity-ids.ts'
+import type { GrantedApproval } from '../access/approval.ts'
+import type { AccessContext, Principal, StatementFacts, Target } from '../access/model.ts'
+import { databaseEntity, entityKey, groupEntity, principalEntity, targetEntity } from './entity-ids.ts'
+import type { EntityId, Lineage } from './entity-ids.ts'
 import type { ContextPart } from './policy-uses.ts'
 
 /** What is asked of a context, whether it is about a target or about the gateway, which knows no session. */
@@ -40,18 +34,23 @@ export function principalEntities(
  * The resource with everything it is in. Each entity lists all its ancestors, so that without attributes and tags the
  * innermost one is enough: every entity passed costs about 10 µs.
  */
-export function resourceEntities(target: Target, resource: Resource, withData: boolean): EntityJson[] {
-  const line = lineage(target, resource)
+export function resourceEntities(target: Target, line: Lineage, withData: boolean): EntityJson[] {
   const [innermost, ...above] = line
   if (!withData) return [{ uid: innermost, attrs: {}, parents: above }]
   const known: readonly EntityId[] =
-    resource.type === 'Target' ? [databaseEntity(target), targetEntity(target)] : line
-  return known.map((uid) => ({
-    uid,
-    attrs: uid.type === 'Target' ? { protocol: target.protocol } : {},
-    parents: line.slice(line.findIndex((entity) => entity.type === uid.type) + 1),
-    tags: { ...target.tags },
-  }))
+    innermost.type === 'Target' ? [databaseEntity(target), targetEntity(target)] : line
+  return known.map((uid): EntityJson => {
+    const at = line.findIndex((entity) => entityKey(entity) === entityKey(uid))
+    // Only what is itself asked about is in data classes: a table is in none.
+    const parents = at === 0 ? above : line.slice(at + 1).filter(({ type }) => type !== 'DataClass')
+    if (uid.type === 'DataClass') return { uid, attrs: {}, parents: at === 0 ? above : [] }
+    return {
+      uid,
+      attrs: uid.type === 'Target' ? { protocol: target.protocol } : {},
+      parents: uid.type === 'Target' ? [] : parents,
+      tags: { ...target.tags },
+    }
+  })
 }
 
 /** Those parts of the context that the policies asked will read. Leaving out the others saves up to 200 µs per request. */
@@ -67,12 +66,31 @@ export function cedarContext(
   if (parts.has('purpose') && context.purpose !== undefined) cedar.purpose = context.purpose
   if (parts.has('session') && context.sessionId !== undefined) cedar.session = { id: context.sessionId }
   if (parts.has('statement') && facts !== undefined) cedar.statement = statementRecord(facts)
+  const { usage, approval, inference } = context
+  if (parts.has('lastMinute') && usage !== undefined) cedar.lastMinute = { ...usage.lastMinute }
+  if (parts.has('lastHour') && usage !== undefined) cedar.lastHour = { ...usage.lastHour }
+  if (parts.has('approval') && approval !== undefined) cedar.approval = approvalRecord(approval)
+  if (parts.has('inference') && inference !== undefined) cedar.inference = inference
   return cedar
 }
 
+function approvalRecord({ id, approvedBy, groups, grantedAt }: GrantedApproval): CedarValueJson {
+  const people = [...new Set(approvedBy)]
+  const at = { __extn: { fn: 'datetime', arg: new Date(grantedAt).toISOString() } } as const
+  return { id, approvedBy: people, groups: [...groups], quorum: people.length, at }
+}
+
 function statementRecord(facts: StatementFacts): CedarValueJson {
-  const { hasWhere, whereIsTrivial, functions, multi, limit, reading } = facts
-  const record = { hasWhere, whereIsTrivial, functions: [...functions], multi, reading }
+  const { hasWhere, whereIsTrivial, functions, multi, locksRows, readOnly, limit, reading } = facts
+  const record = {
+    hasWhere,
+    whereIsTrivial,
+    functions: [...functions],
+    multi,
+    locksRows,
+    readOnly,
+    reading,
+  }
   // A Long has 64 bits and JSON numbers are exact up to 2^53. A limit beyond that limits nothing: it is as none.
   return limit === undefined || !Number.isSafeInteger(limit) ? record : { ...record, limit }
 }

@@ -37,8 +37,9 @@ export const ACTION_GROUPS: Readonly<Partial<Record<Action | AdminAction, string
  * The vocabulary of every policy, in Cedar's schema language (docs.cedarpolicy.com/schema). `docs/reference/policy.md`
  * explains it to policy authors.
  *
- * Database, Schema and Table have no attributes, and their tags are those of their target. `capabilityFor` relies on
- * it: two tables of one schema that no policy names cannot be told apart by any policy.
+ * Database, Schema, Table and Column have no attributes, and their tags are those of their target. `capabilityFor` relies on
+ * it: two tables of one schema that no policy names cannot be told apart by any policy, nor can two columns of a table but
+ * by their data classes.
  */
 export const CEDAR_SCHEMA = `
 entity Group;
@@ -50,6 +51,7 @@ entity Database in [Target] tags String;
 entity Schema in [Database] tags String;
 entity Table in [Schema] tags String;
 entity DataClass in [DataClass];
+entity Column in [Table, DataClass] tags String;
 entity Gateway;
 
 type Statement = {
@@ -58,6 +60,8 @@ type Statement = {
   functions: Set<String>,
   multi: Bool,
   limit?: Long,
+  locksRows: Bool,
+  readOnly: Bool,
   reading: String,
 };
 type Time = {
@@ -71,6 +75,14 @@ type Time = {
   weekday: Long,
 };
 type Session = { id: String };
+type Usage = { statements: Long, rows: Long, denials: Long };
+type Approval = {
+  id: String,
+  approvedBy: Set<String>,
+  groups: Set<String>,
+  quorum: Long,
+  at: datetime,
+};
 type Connecting = {
   statement?: Statement,
   time: Time,
@@ -78,6 +90,9 @@ type Connecting = {
   purpose?: String,
   via: String,
   session: Session,
+  lastMinute: Usage,
+  lastHour: Usage,
+  approval?: Approval,
 };
 type Operating = {
   statement: Statement,
@@ -86,6 +101,21 @@ type Operating = {
   purpose?: String,
   via: String,
   session: Session,
+  lastMinute: Usage,
+  lastHour: Usage,
+  approval?: Approval,
+};
+type Inferring = {
+  inference: String,
+  statement: Statement,
+  time: Time,
+  sourceIp: ipaddr,
+  purpose?: String,
+  via: String,
+  session: Session,
+  lastMinute: Usage,
+  lastHour: Usage,
+  approval?: Approval,
 };
 type Administering = { time: Time, sourceIp: ipaddr, purpose?: String, via: String };
 
@@ -95,8 +125,10 @@ action connect in [session]
   appliesTo { principal: [User, Agent, Service], resource: [Target], context: Connecting };
 
 action select in [read]
-  appliesTo { principal: [User, Agent, Service], resource: [Database, Schema, Table], context: Operating };
-action insert, update, delete, merge, truncate in [write]
+  appliesTo { principal: [User, Agent, Service], resource: [Database, Schema, Table, Column], context: Operating };
+action insert, update in [write]
+  appliesTo { principal: [User, Agent, Service], resource: [Database, Schema, Table, Column], context: Operating };
+action delete, merge, truncate in [write]
   appliesTo { principal: [User, Agent, Service], resource: [Database, Schema, Table], context: Operating };
 
 action create, alter, drop in [ddl]
@@ -109,8 +141,10 @@ action call, set, listen, notify
 action copyIn, copyOut, lock, maintain
   appliesTo { principal: [User, Agent, Service], resource: [Database, Schema, Table], context: Operating };
 
-action reveal, infer
+action reveal
   appliesTo { principal: [User, Agent, Service], resource: [DataClass], context: Operating };
+action infer
+  appliesTo { principal: [User, Agent, Service], resource: [DataClass], context: Inferring };
 
 action viewSessions, killSession, viewLeases, revokeLease, applyResources, viewAudit in [administer]
   appliesTo { principal: [User, Agent, Service], resource: [Gateway], context: Administering };

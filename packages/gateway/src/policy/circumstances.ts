@@ -12,7 +12,7 @@ export function circumstances(
   target: Target,
   context: Omit<AccessContext, 'now'>,
 ): string | undefined {
-  if (parts.has('time')) return undefined
+  if (ofTheMoment(parts) || context.approval !== undefined) return undefined
   return JSON.stringify([
     principalKey(principal),
     [target.name, target.protocol, target.database, sorted(target.tags)],
@@ -21,6 +21,11 @@ export function circumstances(
     parts.has('via') ? context.via : null,
     parts.has('session') ? context.sessionId : null,
   ])
+}
+
+/** Whether what is decided hangs on something that is different with every call. */
+export function ofTheMoment(parts: ReadonlySet<ContextPart>): boolean {
+  return parts.has('time') || parts.has('lastMinute') || parts.has('lastHour')
 }
 
 /**

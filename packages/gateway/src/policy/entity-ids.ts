@@ -34,6 +34,10 @@ export function tableEntity(target: Target, schema: string, table: string): Enti
   return { type: 'Table', id: `${target.name}/${part(schema)}.${part(table)}` }
 }
 
+export function columnEntity(target: Target, schema: string, table: string, column: string): EntityId {
+  return { type: 'Column', id: `${target.name}/${part(schema)}.${part(table)}.${part(column)}` }
+}
+
 export function dataClassEntity(name: string): EntityId {
   return { type: 'DataClass', id: name }
 }
@@ -43,7 +47,7 @@ export function databaseEntity(target: Target): EntityId {
 }
 
 /** The resource and everything it is in, from the inside out. The last one is always the target, but for a data class. */
-export function lineage(target: Target, resource: Resource): readonly [EntityId, ...EntityId[]] {
+export function lineage(target: Target, resource: Resource): Lineage {
   const outermost = targetEntity(target)
   switch (resource.type) {
     case 'Target':
@@ -64,6 +68,22 @@ export function lineage(target: Target, resource: Resource): readonly [EntityId,
     default:
       return resource satisfies never
   }
+}
+
+/** An entity and all that it is in, from the inside out. */
+export type Lineage = readonly [EntityId, ...EntityId[]]
+
+/** A column, its table and what that is in, then its data classes and what those are in. */
+export function columnLineage(
+  target: Target,
+  { schema, table, column }: { readonly schema: string; readonly table: string; readonly column: string },
+  classes: readonly string[],
+): Lineage {
+  return [
+    columnEntity(target, schema, table, column),
+    ...lineage(target, { type: 'Table', schema, table }),
+    ...classes.map(dataClassEntity),
+  ]
 }
 
 /**
@@ -90,6 +110,13 @@ export function partsOf(
     if (id[at] !== '.') return undefined
     at += 1
   }
+}
+
+/** The id of the table that a column is in, and the column's name. Undefined for what is no column's id. */
+export function tableOfColumn(id: string): { readonly table: string; readonly column: string } | undefined {
+  const [schema, table, column, ...more] = partsOf(id)?.parts ?? []
+  if (schema === undefined || table === undefined || column === undefined || more.length > 0) return undefined
+  return { table: id.slice(0, id.length - part(column).length - 1), column }
 }
 
 /** As policies write it, for messages: `Table::"shop/public.orders"`. */

@@ -1,10 +1,11 @@
+import type { ApprovalNeed, ApprovalRule } from '../access/approval.ts'
 import type { Action, Decision, Operation, Principal, Target } from '../access/model.ts'
 import type { AdminAction } from './cedar-schema.ts'
-import { inCedar, lineage } from './entity-ids.ts'
+import { columnEntity, inCedar, lineage } from './entity-ids.ts'
 import type { EntityId } from './entity-ids.ts'
 import type { Policy } from './read-policies.ts'
 
-type Denial = Extract<Decision, { effect: 'deny' }>
+export type Denial = Extract<Decision, { effect: 'deny' }>
 
 /** What was asked, in the words of the person or agent who asked it: "update on public.orders". */
 export interface Asked {
@@ -14,16 +15,29 @@ export interface Asked {
   readonly principal: Principal
 }
 
-export function askedOf(principal: Principal, target: Target, { action, resource }: Operation): Asked {
+export function askedOf(
+  principal: Principal,
+  target: Target,
+  { action, resource, through }: Operation,
+  column?: string,
+): Asked {
   const where = {
     Target: () => `target ${target.name}`,
     Database: () => `database ${target.database}`,
     Schema: () => `schema ${'schema' in resource ? resource.schema : ''}`,
     DataClass: () => `data class ${'name' in resource ? resource.name : ''}`,
-    Table: () => ('table' in resource ? `${resource.schema}.${resource.table}` : ''),
+    Table: () =>
+      'table' in resource
+        ? `${resource.schema}.${resource.table}${column === undefined ? '' : `.${column}`}`
+        : '',
   }[resource.type]()
-  const words = action === 'connect' ? `connect to ${where}` : `${action} on ${where}`
-  return { words, action, resource: lineage(target, resource)[0], principal }
+  const by = through === undefined ? '' : `, through ${through.schema}.${through.table},`
+  const words = action === 'connect' ? `connect to ${where}` : `${action} on ${where}${by}`
+  const entity =
+    resource.type === 'Table' && column !== undefined
+      ? columnEntity(target, resource.schema, resource.table, column)
+      : lineage(target, resource)[0]
+  return { words, action, resource: entity, principal }
 }
 
 /** No policy permits it (default deny). */
@@ -51,6 +65,35 @@ export function deniedByForbid(asked: Asked, forbids: readonly Policy[]): Denial
     ...(advice === undefined ? {} : { hint: advice }),
     code: 'ACCESS_POLICY_DENIED',
   }
+}
+
+/** Policies forbid it until people have said yes. */
+export function needsApproval(
+  asked: Asked,
+  forbids: readonly Policy[],
+  rules: readonly ApprovalRule[],
+): Denial & { readonly approval: ApprovalNeed } {
+  const denial = deniedByForbid(asked, forbids)
+  const who = rules
+    .map(({ approvers, quorum }) => `${quorum === 1 ? 'one' : quorum} of ${approvers.join(', ')}`)
+    .join(', and ')
+  const reason = firstOf(forbids, ['reason', 'description']) ?? `${asked.words} needs an approval`
+  return {
+    ...denial,
+    reason: `${asked.words} needs an approval by ${who}: ${reason} (policy ${denial.policies.join(', ')})`,
+    approval: { policies: denial.policies, rules, reason },
+  }
+}
+
+/** People could say yes to what these policies forbid, and it would still not be permitted. */
+export function withoutHelp(
+  denial: Denial,
+  asked: Asked,
+  then: { readonly permits: readonly string[]; readonly forbids: readonly string[] },
+): Denial {
+  if (then.forbids.length > 0 || then.permits.length > 0) return denial
+  const { hint } = deniedByDefault(asked)
+  return { ...denial, hint: `an approval would not help, because no policy permits it: ${hint}` }
 }
 
 /**

@@ -2,6 +2,7 @@ import type {
   AccessContext,
   Action,
   Decision,
+  Operation,
   Principal,
   Resource,
   StatementFacts,
@@ -45,6 +46,10 @@ export const CONTEXT: AccessContext = {
   via: 'postgres',
   /** A Wednesday. */
   now: Date.parse('2026-03-04T10:30:00Z'),
+  usage: {
+    lastMinute: { statements: 1, rows: 0, denials: 0 },
+    lastHour: { statements: 1, rows: 0, denials: 0 },
+  },
 }
 
 export const FACTS: StatementFacts = {
@@ -64,25 +69,49 @@ export function table(name: string, schema = 'public'): Resource {
   return { type: 'Table', schema, table: name }
 }
 
-export function resourcesOf(policies: string) {
-  return readResources([{ path: 'p.cedar', text: policies }], () => new Secret('x'))
+export function resourcesOf(policies: string, yaml?: string) {
+  const files = [{ path: 'p.cedar', text: policies }]
+  if (yaml !== undefined) files.push({ path: 'r.yaml', text: SHOP_YAML + yaml })
+  return readResources(files, () => new Secret('x'))
 }
 
-export function pointOf(policies: string): DecisionPoint {
-  return new DecisionPoint(resourcesOf(policies))
+/** `yaml`: classifications and data classes beside the target `shop`. */
+export function pointOf(policies: string, yaml?: string): DecisionPoint {
+  return new DecisionPoint(resourcesOf(policies, yaml))
 }
+
+const SHOP_YAML = `kind: Target
+name: shop
+protocol: postgres
+address: 127.0.0.1:5432
+database: shop
+tls: disable
+credentials: { issuer: postgres-role, username: issuer, password: { env: P } }
+---
+`
 
 export function ask(
   point: DecisionPoint,
   who: Principal,
   action: Action,
   resource: Resource,
-  more: { facts?: Partial<StatementFacts>; context?: Partial<AccessContext>; target?: Target } = {},
+  more: {
+    facts?: Partial<StatementFacts>
+    context?: Partial<AccessContext>
+    target?: Target
+    columns?: readonly string[]
+    through?: Operation['through']
+  } = {},
 ): Decision {
   return point.decide({
     principal: who,
     target: more.target ?? SHOP,
-    operation: { action, resource },
+    operation: {
+      action,
+      resource,
+      ...(more.columns === undefined ? {} : { columns: more.columns }),
+      ...(more.through === undefined ? {} : { through: more.through }),
+    },
     facts: { ...FACTS, ...more.facts },
     context: { ...CONTEXT, ...more.context },
   })

@@ -48,17 +48,22 @@ const policy = parts
 const kind = fc.constantFrom<Principal['kind']>('user', 'agent', 'service')
 const resource = fc.constantFrom(TARGET, DATABASE, table('t'), table('u'), table('t', 'other'))
 
+/** Only whoever asks about an inference says of which kind it is. */
+function around(action: (typeof ACTIONS)[number]) {
+  return action === 'infer' ? { ...CONTEXT, inference: 'equality' } : CONTEXT
+}
+
 /** All policies, all entities with all their data, the whole context: Cedar itself, with nothing left out. */
 function wholeSet(policies: string, asker: Principal, action: (typeof ACTIONS)[number], on_: typeof TARGET) {
   const answer = cedar.isAuthorized({
     principal: principalEntity(asker),
     action: { type: 'Action', id: action },
     resource: lineage(SHOP, on_)[0],
-    context: cedarContext(CONTEXT, FACTS, new Set(CONTEXT_PARTS)),
+    context: cedarContext(around(action), FACTS, new Set(CONTEXT_PARTS)),
     schema: CEDAR_SCHEMA,
     validateRequest: false,
     policies: { staticPolicies: policies },
-    entities: [...principalEntities(asker, true, 'all'), ...resourceEntities(SHOP, on_, true)],
+    entities: [...principalEntities(asker, true, 'all'), ...resourceEntities(SHOP, lineage(SHOP, on_), true)],
   })
   return answer.type === 'success' ? answer.response.decision : answer.errors[0]?.message
 }

@@ -4,8 +4,8 @@ import type { PrincipalConstraint, ResourceConstraint } from '@cedar-policy/ceda
 import { LRUCache } from 'lru-cache'
 import { SallyportError } from '../access/errors.ts'
 import { ACTION_GROUPS } from './cedar-schema.ts'
-import { entityKey } from './entity-ids.ts'
-import type { EntityId } from './entity-ids.ts'
+import { entityKey, tableOfColumn } from './entity-ids.ts'
+import type { EntityId, Lineage } from './entity-ids.ts'
 import type { ContextPart, PolicyUses } from './policy-uses.ts'
 import { usesOf } from './policy-uses.ts'
 import type { Policy } from './read-policies.ts'
@@ -23,6 +23,18 @@ export interface Slice {
   readonly uses: readonly PolicyUses[]
   /** Some policy in it permits something: without, every answer is a denial. */
   readonly permits: boolean
+}
+
+/**
+ * Which policies are asked about a column: those that speak of it, by its name or a data class of it, are asked about the
+ * column itself; all others are asked about its table, because nothing in them was written with columns in mind
+ * (`resource == Table::"…"` would miss every column).
+ */
+export interface Speaking {
+  /** The column and its data classes, as `entityKey`s. */
+  readonly of: readonly string[]
+  /** Those that do, or those that do not. */
+  readonly does: boolean
 }
 
 const GROUPS = [...new Set(Object.values(ACTION_GROUPS))].map((id) => entityKey({ type: 'Action', id }))
@@ -50,6 +62,10 @@ interface Scope {
 export class PolicySlices {
   readonly #indexed: readonly Indexed[]
   readonly #mentioned: ReadonlySet<string>
+  /** Some policy asks whether a resource `is Column`: every column can then be told from its table. */
+  readonly tellsAllColumns: boolean
+  /** By the id of their table. */
+  readonly #columnsOf: ReadonlyMap<string, readonly string[]>
   readonly #prefix = `sallyport-${randomUUID()}-`
   readonly #free: string[] = []
   #names = 0
@@ -70,6 +86,8 @@ export class PolicySlices {
       resource: scopeOf(policy.json.resource),
     }))
     this.#mentioned = namedBy(this.#indexed)
+    this.#columnsOf = columnsIn(this.#mentioned)
+    this.tellsAllColumns = this.#indexed.some(({ uses }) => uses.isColumn)
   }
 
   /** What all policies together may read of the context. */
@@ -82,15 +100,22 @@ export class PolicySlices {
     return this.#mentioned.has(entityKey(entity))
   }
 
+  /** The columns of a table that policies name. */
+  columnsNamed(table: EntityId): readonly string[] {
+    return this.#columnsOf.get(table.id) ?? []
+  }
+
   /**
    * @param action the action's own name and its groups'
    * @param principal the principal, then its groups
    * @param resource the resource, then everything it is in
+   * @param speaking left out: all policies
    */
   sliceFor(
     action: readonly EntityId[],
     principal: readonly [EntityId, ...EntityId[]],
-    resource: readonly [EntityId, ...EntityId[]],
+    resource: Lineage,
+    speaking?: Speaking,
   ): Slice {
     const key = JSON.stringify([action[0]?.id, principal.map(entityKey)])
     let candidates = this.#candidates.get(key)
@@ -107,7 +132,11 @@ export class PolicySlices {
     }
     const resources = new Set(resource.map(entityKey))
     const { type } = resource[0]
-    const matching = candidates.filter((indexed) => matches(indexed.resource, type, resources))
+    const matching = candidates.filter(
+      (indexed) =>
+        matches(indexed.resource, type, resources) &&
+        (speaking === undefined || speaks(indexed, speaking.of) === speaking.does),
+    )
     return this.#sliceOf(matching)
   }
 
@@ -154,6 +183,23 @@ export class PolicySlices {
     cedar.preparsePolicySet(slice.name, { staticPolicies: {} })
     this.#free.push(slice.name)
   }
+}
+
+function columnsIn(mentioned: ReadonlySet<string>): ReadonlyMap<string, readonly string[]> {
+  const columns = new Map<string, string[]>()
+  for (const entity of mentioned) {
+    if (!entity.startsWith(COLUMN)) continue
+    const named = tableOfColumn(entity.slice(COLUMN.length))
+    if (named === undefined) continue
+    columns.set(named.table, [...(columns.get(named.table) ?? []), named.column])
+  }
+  return columns
+}
+
+const COLUMN = 'Column::'
+
+function speaks({ uses }: Indexed, of: readonly string[]): boolean {
+  return uses.isColumn || of.some((entity) => uses.entities.has(entity))
 }
 
 function union(indexed: readonly Indexed[]): ReadonlySet<ContextPart> {

@@ -2,7 +2,18 @@ import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { entityKey } from './entity-ids.ts'
 
 /** The parts of the context that a policy can look at. */
-export const CONTEXT_PARTS = ['time', 'purpose', 'sourceIp', 'via', 'session', 'statement'] as const
+export const CONTEXT_PARTS = [
+  'time',
+  'purpose',
+  'sourceIp',
+  'via',
+  'session',
+  'lastMinute',
+  'lastHour',
+  'statement',
+  'approval',
+  'inference',
+] as const
 export type ContextPart = (typeof CONTEXT_PARTS)[number]
 
 /** What a policy's outcome can depend on, as far as its text shows. Errs on the side of more. */
@@ -12,6 +23,10 @@ export interface PolicyUses {
   readonly entityData: boolean
   /** Entities written out in it, as `entityKey`s. */
   readonly entities: ReadonlySet<string>
+  /** Asks whether something `is Column`: any column can then be told from its table. */
+  readonly isColumn: boolean
+  /** Facts of the statement that are read (`hasWhere`); `all` where the record is used as a whole. */
+  readonly facts: ReadonlySet<string> | 'all'
   /** Constants that a statement's facts may be compared with. */
   readonly numbers: ReadonlySet<number>
   readonly texts: ReadonlySet<string>
@@ -21,9 +36,12 @@ const READS_ENTITY = new Set(['.', 'has', 'getTag', 'hasTag'])
 
 /** Walks a policy in Cedar's JSON format (docs.cedarpolicy.com/policies/json-format). */
 export function usesOf(policy: PolicyJson): PolicyUses {
+  const facts = new Set<string>()
   const uses = {
     context: new Set<ContextPart>(),
     entityData: false,
+    isColumn: false,
+    facts: facts as ReadonlySet<string> | 'all',
     entities: new Set<string>(),
     numbers: new Set<number>(),
     texts: new Set<string>(),
@@ -32,7 +50,11 @@ export function usesOf(policy: PolicyJson): PolicyUses {
     if (Array.isArray(node)) node.forEach(walk)
     if (typeof node !== 'object' || node === null || Array.isArray(node)) return
     for (const [key, value] of Object.entries(node)) {
-      if (key === 'Var' && value === 'context') for (const part of CONTEXT_PARTS) uses.context.add(part)
+      if (key === 'Var' && value === 'context') {
+        for (const part of CONTEXT_PARTS) uses.context.add(part)
+        uses.facts = 'all'
+      }
+      if (key === 'entity_type' && value === 'Column') uses.isColumn = true
       if (key === 'Value') constants(value, uses)
       if (READS_ENTITY.has(key) && !isContextPath(value)) uses.entityData = true
     }
@@ -41,8 +63,14 @@ export function usesOf(policy: PolicyJson): PolicyUses {
       return
     }
     const read = contextRead(node)
-    if (read === undefined) Object.values(node).forEach(walk)
-    else for (const part of read) uses.context.add(part)
+    if (read === undefined) {
+      Object.values(node).forEach(walk)
+      return
+    }
+    for (const part of CONTEXT_PARTS) if (part === read.part) uses.context.add(part)
+    if (read.part !== 'statement') return
+    if (read.fact === undefined) uses.facts = 'all'
+    else facts.add(read.fact)
   }
   walk(policy.principal)
   walk(policy.action)
@@ -58,16 +86,24 @@ function constants(value: unknown, uses: { numbers: Set<number>; texts: Set<stri
 }
 
 /**
- * The parts read by `context.part…` or `context has part…`; undefined for any other expression, whose own parts are
- * walked, so that a bare `context` counts as all of it.
+ * What `context.part.fact`, `context.part` or `context has part` reads; undefined for any other expression, whose own parts
+ * are walked, so that a bare `context` counts as all of it. No `fact`: the part as a whole.
  */
-function contextRead(node: object): readonly ContextPart[] | undefined {
+function contextRead(node: object): { readonly part: unknown; readonly fact?: string } | undefined {
   for (const [operator, access] of Object.entries(node)) {
     if (operator !== '.' && operator !== 'has') continue
     if (typeof access !== 'object' || access === null || !('left' in access) || !('attr' in access)) continue
-    if (!isContext(access.left)) continue
-    const name: unknown = Array.isArray(access.attr) ? access.attr[0] : access.attr
-    return CONTEXT_PARTS.filter((part) => part === name)
+    const path: readonly unknown[] = Array.isArray(access.attr) ? access.attr : [access.attr]
+    if (isContext(access.left)) {
+      const [part, fact] = path
+      // Whether there is a statement is the same for all statements.
+      if (typeof fact === 'string') return { part, fact }
+      return operator === 'has' ? { part, fact: 'has' } : { part }
+    }
+    const outer =
+      typeof access.left === 'object' && access.left !== null ? contextRead(access.left) : undefined
+    if (outer === undefined) continue
+    return { part: outer.part, fact: outer.fact ?? String(path[0]) }
   }
   return undefined
 }

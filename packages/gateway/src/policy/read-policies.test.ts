@@ -58,7 +58,7 @@ test('refuses an @id that another file has', () => {
 
 test('accepts the annotations that are for approvals', () => {
   const text = `@id("a") @approvers("group:dba") @quorum("1") @ttl("15m") @reason("r") @advice("b") @description("d")
-forbid (principal, action in Action::"write", resource);`
+forbid (principal, action in Action::"write", resource) unless { context has approval };`
   expect(problemsOf(text)).toBe('')
 })
 

@@ -1,14 +1,26 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { ApprovalRule } from '../access/approval.ts'
+import { readApprovalRule } from './approval-rule.ts'
 import { CEDAR_SCHEMA } from './cedar-schema.ts'
 import { didYouMean } from '../access/did-you-mean.ts'
+import { usesOf } from './policy-uses.ts'
 import type { ResourceFile } from './ports.ts'
 import { fromUtf8Offset, positionAt } from './resource-problem.ts'
 import type { ResourceProblem } from './resource-problem.ts'
 import { splitPolicies } from './split-policies.ts'
 
 /** What a policy may say about itself. Anything else is a misspelling that would silently say nothing. */
-export const ANNOTATIONS = ['id', 'description', 'reason', 'advice', 'approvers', 'quorum', 'ttl'] as const
+export const ANNOTATIONS = [
+  'id',
+  'description',
+  'reason',
+  'advice',
+  'approvers',
+  'quorum',
+  'ttl',
+  'alarm',
+] as const
 const KNOWN: ReadonlySet<string> = new Set(ANNOTATIONS)
 
 export interface Policy {
@@ -18,6 +30,10 @@ export interface Policy {
   readonly text: string
   readonly json: PolicyJson
   readonly annotations: Readonly<Record<string, string>>
+  /** Of a `forbid` with `@approvers`: whose word lifts it. */
+  readonly approval?: ApprovalRule
+  /** Of a `permit` with `@alarm`: what is said to those who are alarmed when it permits something. */
+  readonly alarm?: string
   readonly path: string
   readonly line: number
 }
@@ -63,13 +79,28 @@ function parseFile(file: ResourceFile, problems: ResourceProblem[]): readonly Lo
     }
     const annotations = annotationsOf(parsed.json)
     const id = annotations.id ?? ''
-    const found = problemsOfAnnotations(text, id, annotations, problem)
+    const { rule, problems: wrong } = readApprovalRule(id, annotations)
+    const found = [
+      ...problemsOfAnnotations(text, id, annotations, problem),
+      ...wrong.map(({ annotation, message, hint }) => problem(at(text, annotation), message, hint)),
+      ...problemsOfEffect(text, parsed.json, annotations, problem),
+    ]
     problems.push(...found)
     if (found.length > 0) continue
     const line = positionAt(file.text, offset).line
     const { effect } = parsed.json
     policies.push({
-      policy: { id, effect, text, json: parsed.json, annotations, path: file.path, line },
+      policy: {
+        id,
+        effect,
+        text,
+        json: parsed.json,
+        annotations,
+        ...(rule === undefined ? {} : { approval: rule }),
+        ...(annotations.alarm === undefined ? {} : { alarm: annotations.alarm }),
+        path: file.path,
+        line,
+      },
       problem,
     })
   }
@@ -105,11 +136,43 @@ function problemsOfAnnotations(
   }
   for (const name of Object.keys(annotations)) {
     if (KNOWN.has(name)) continue
-    const offset = Math.max(0, text.indexOf(`@${name}`))
+    const offset = at(text, name)
     const known = `known are ${ANNOTATIONS.map((known) => `@${known}`).join(', ')}`
     found.push(problem(offset, `unknown annotation @${name}`, didYouMean(name, ANNOTATIONS) ?? known))
   }
   return found
+}
+
+/** Annotations that contradict what their policy is: it would do something else than its author believes. */
+function problemsOfEffect(
+  text: string,
+  json: PolicyJson,
+  annotations: Readonly<Record<string, string>>,
+  problem: Problem,
+): readonly ResourceProblem[] {
+  const found: ResourceProblem[] = []
+  const { approvers, alarm } = annotations
+  if (approvers !== undefined && json.effect === 'permit') {
+    const message = '@approvers is for a forbid: what a permit permits needs nobody'
+    found.push(problem(at(text, 'approvers'), message, 'write forbid (…) unless { context has approval }'))
+  } else if (approvers !== undefined && !usesOf(json).context.has('approval')) {
+    const message = 'it never looks at context.approval, so that no approval could lift it'
+    found.push(problem(at(text, 'approvers'), message, 'end it with unless { context has approval }'))
+  }
+  if (alarm === undefined) return found
+  if (json.effect === 'forbid') {
+    const message = '@alarm is for a permit: what is forbidden does not happen'
+    found.push(problem(at(text, 'alarm'), message, 'put it on the permit that lets it happen'))
+  }
+  if (alarm === '') {
+    const message = '@alarm has no words for those who are alarmed'
+    found.push(problem(at(text, 'alarm'), message, 'write @alarm("somebody broke the glass")'))
+  }
+  return found
+}
+
+function at(text: string, annotation: string): number {
+  return Math.max(0, text.indexOf(`@${annotation}`))
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readField } from './classified-fields.ts'
 
 /** Targets' names become part of role names, URLs and policy ids: lower case, short, nothing to be escaped. */
 const NAME = z
@@ -74,10 +75,26 @@ export const TARGET = z.strictObject({
   }),
 })
 
+/** `schema.table.column`, and `->key` for what is inside of JSON. */
+const FIELD = z
+  .string()
+  .max(400)
+  .transform((text, context) => {
+    const field = readField(text)
+    if (field !== undefined) return field
+    const message = 'must be "schema.table.column", or "schema.table.column->key" for what is inside of JSON'
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+
 export const CLASSIFICATION = z.strictObject({
   kind: z.literal('Classification'),
   target: NAME,
-  fields: z.array(z.strictObject({ field: z.string().min(1).max(200), class: CLASS_NAME })).min(1),
+  fields: z.array(z.strictObject({ field: FIELD, class: CLASS_NAME })).min(1),
+  /** Columns of the same tables that are listed neither here nor in `fields`, those to come included. */
+  unlisted: z.enum(['clear', 'mask']).default('clear'),
+  /** With `unlisted: mask`: columns that hold nothing sensitive. */
+  clear: z.array(FIELD).default([]),
 })
 
 /** `redact`, or a mapping where there is more to say: `{ method: bucket, size: 10000 }`. */
@@ -98,9 +115,11 @@ const MASK = z.preprocess(
 export const DATA_CLASS = z.strictObject({
   kind: z.literal('DataClass'),
   name: CLASS_NAME,
-  mask: MASK.default({ method: 'redact' }),
+  /** Left out: as the class that it is in. */
+  mask: MASK.optional(),
   /** The class of which this is a special case: what is permitted on it is permitted on this one. */
   in: CLASS_NAME.optional(),
+  description: z.string().max(500).optional(),
 })
 
 export type TargetResource = z.output<typeof TARGET>

@@ -103,7 +103,8 @@ mask: partial
 `
   const resources = read(text)
   expect(resources.classifications).toHaveLength(1)
-  expect(resources.dataClasses.get('pii.email')?.mask.method).toBe('partial')
+  expect(resources.dataClasses.get('pii.email')?.mask?.method).toBe('partial')
+  expect(resources.fields.get('shop')?.of('public', 'customers', 'email')).toEqual([{ name: 'pii.email' }])
 })
 
 test('names the target that a classification probably meant', () => {
@@ -143,7 +144,7 @@ describe('a data class', () => {
     read(`kind: DataClass\nname: pii.test\n${mask}`).dataClasses.get('pii.test')?.mask
 
   test.each([
-    ['', { method: 'redact' }],
+    ['', undefined],
     ['mask: token', { method: 'token' }],
     ['mask: partial', { method: 'partial', keep: 'last4' }],
     ['mask: { method: partial, keep: domain }', { method: 'partial', keep: 'domain' }],

@@ -3,6 +3,7 @@ import type { Secret } from '../access/secret.ts'
 import { SallyportError } from '../access/errors.ts'
 import { didYouMean } from '../access/did-you-mean.ts'
 import type { ResourceFile } from './ports.ts'
+import { ClassifiedFields } from './classified-fields.ts'
 import { readPolicies } from './read-policies.ts'
 import type { Policy } from './read-policies.ts'
 import { readYaml } from './read-yaml.ts'
@@ -17,6 +18,8 @@ export interface Resources {
   readonly policies: readonly Policy[]
   readonly classifications: readonly Classification[]
   readonly dataClasses: ReadonlyMap<string, DataClass>
+  /** By target: which of its columns hold which classes. */
+  readonly fields: ReadonlyMap<string, ClassifiedFields>
 }
 
 /** Fetches what a reference points to. May throw; the message becomes part of the problem, so it must hold no secret. */
@@ -28,6 +31,7 @@ export const NO_RESOURCES: Resources = {
   policies: [],
   classifications: [],
   dataClasses: new Map(),
+  fields: new Map(),
 }
 
 /**
@@ -73,7 +77,14 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
     problems,
   )
   if (problems.length > 0) throw new ResourcesInvalid(problems)
-  return { targets, policies, classifications: classifications.map(({ value }) => value), dataClasses }
+  const all = classifications.map(({ value }) => value)
+  const fields = new Map(
+    [...new Set(all.map(({ target }) => target))].map((name) => [
+      name,
+      new ClassifiedFields(all.filter(({ target }) => target === name)),
+    ]),
+  )
+  return { targets, policies, classifications: all, dataClasses, fields }
 }
 
 function targetOf(

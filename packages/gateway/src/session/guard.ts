@@ -10,7 +10,7 @@ import type {
   StatementReading,
   Target,
 } from '../access/model.ts'
-import { circumstances } from '../policy/circumstances.ts'
+import { circumstances, ofTheMoment } from '../policy/circumstances.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
 import type {
   ApprovalSubject,
@@ -188,7 +188,7 @@ export class SessionGuard implements Guard {
   }
 
   #reusable(): boolean {
-    return !this.#point.contextUse().has('time')
+    return !ofTheMoment(this.#point.contextUse())
   }
 
   /** Verdicts that hang on the moment are not kept, so that any key will do for those. */
