@@ -1,4 +1,4 @@
-import type { Mask, MaskedClass, ValueKind } from '../access/masking.ts'
+import type { Mask, MaskedClass } from '../access/masking.ts'
 import { bucket } from './bucket.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { maskJson } from './mask-json.ts'
@@ -18,8 +18,9 @@ export type MaskKeys = (purpose: string) => Buffer
  * tables that are costly to make. For values that were computed, `maskForDerived`.
  */
 export function maskFor(dataClass: MaskedClass, keys: MaskKeys): Mask {
-  const change = changeFor(dataClass, keys)
+  const { apply: change, restore } = changeFor(dataClass, keys)
   const mask: Mask = {
+    ...(restore === undefined ? {} : { restore }),
     dataClass: dataClass.name,
     method: dataClass.mask.method,
     apply: (value, kind) =>
@@ -41,46 +42,33 @@ export function maskForDerived(dataClass: MaskedClass): Mask {
   }
 }
 
-/**
- * Turns a token of a class back.
- * @returns undefined when the class has no tokens, or the text cannot be one of them: then it is what it says
- */
-export function detokenise(
-  dataClass: MaskedClass,
-  keys: MaskKeys,
-): (token: string, kind: ValueKind) => string | undefined {
-  if (dataClass.mask.method !== 'token') return () => undefined
-  const tokens = new Tokens(keys(`token ${dataClass.name}`))
-  return (token, kind) => tokens.detokenise(token, kind)
-}
-
 /** JSON is masked leaf by leaf where its leaves keep some meaning. */
 function inShape({ mask }: MaskedClass): boolean {
   return mask.method !== 'redact' && mask.method !== 'null'
 }
 
-function changeFor(
-  { name, mask }: MaskedClass,
-  keys: MaskKeys,
-): (value: string, kind: ValueKind) => string | null {
+function changeFor({ name, mask }: MaskedClass, keys: MaskKeys): Pick<Mask, 'apply' | 'restore'> {
   switch (mask.method) {
     case 'redact':
-      return redact
+      return { apply: redact }
     case 'null':
-      return () => null
+      return { apply: () => null }
     case 'partial':
-      return (value, kind) => partial(value, kind, mask.keep)
+      return { apply: (value, kind) => partial(value, kind, mask.keep) }
     case 'truncate':
-      return (value, kind) => truncateDate(value, kind, mask.to)
+      return { apply: (value, kind) => truncateDate(value, kind, mask.to) }
     case 'bucket':
-      return (value, kind) => bucket(value, kind, mask.size)
+      return { apply: (value, kind) => bucket(value, kind, mask.size) }
     case 'hash': {
       const hash = new KeyedHash(keys(`hash ${name}`))
-      return (value, kind) => hash.hash(value, kind)
+      return { apply: (value, kind) => hash.hash(value, kind) }
     }
     case 'token': {
       const tokens = new Tokens(keys(`token ${name}`))
-      return (value, kind) => tokens.tokenise(value, kind)
+      return {
+        apply: (value, kind) => tokens.tokenise(value, kind),
+        restore: (token, kind) => tokens.detokenise(token, kind),
+      }
     }
   }
 }
