@@ -39,8 +39,10 @@ export interface OutputColumn {
 
 /** How a column's value can be told from what comes back although it is not in it. */
 export type InferenceKind =
-  /** `= $1` and `= ANY ($1)`, IN a list of parameters or constants: one guess a statement. */
+  /** `= $1`, IN a list of parameters: the client knew the value, or made one guess that is counted. */
   | 'equality'
+  /** The same with constants in the text: guesses can be written into one statement by the thousand. */
+  | 'constant'
   /** <, >, BETWEEN. */
   | 'range'
   /** LIKE, regular expressions, text search, any function in a predicate. */
