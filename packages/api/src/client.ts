@@ -1,5 +1,14 @@
 import { z } from 'zod'
 import { ApiError } from './api-error.ts'
+import {
+  Approval,
+  ApprovalEvents,
+  ApprovalList,
+  type ApprovalQuery,
+  type ApprovalWatchQuery,
+  type ApproveRequest,
+  type DenyRequest,
+} from './approvals.ts'
 import { type LeaseQuery, LeaseList } from './leases.ts'
 import { WhoAmI } from './principal.ts'
 import { Applied, type ApplyRequest, ResourceSet } from './resources.ts'
@@ -59,6 +68,18 @@ export function createClient(options: ClientOptions) {
     leases: {
       list: (query: LeaseQuery = {}) => http.send('GET', at('leases'), LeaseList, { query }),
       revoke: (id: string) => http.send('POST', at('leases', id, 'revoke'), NOTHING),
+    },
+    approvals: {
+      list: (query: ApprovalQuery = {}) => http.send('GET', at('approvals'), ApprovalList, { query }),
+      get: (id: string) => http.send('GET', at('approvals', id), Approval),
+      approve: (id: string, request: ApproveRequest) =>
+        http.send('POST', at('approvals', id, 'approve'), Approval, { body: request }),
+      deny: (id: string, request: DenyRequest) =>
+        http.send('POST', at('approvals', id, 'deny'), Approval, { body: request }),
+      revoke: (id: string, request: DenyRequest) =>
+        http.send('POST', at('approvals', id, 'revoke'), Approval, { body: request }),
+      watch: (query: ApprovalWatchQuery = {}) =>
+        http.send('GET', at('approvals', 'watch'), ApprovalEvents, { query }),
     },
     resources: {
       current: () => http.send('GET', at('resources'), ResourceSet),

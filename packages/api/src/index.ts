@@ -1,3 +1,4 @@
+export * from './approvals.ts'
 export * from './client.ts'
 export * from './leases.ts'
 export * from './principal.ts'

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { approvalsCommand } from './commands/approvals.ts'
 import { applyCommand } from './commands/apply.ts'
 import { connectCommand } from './commands/connect.ts'
 import { devCommand } from './commands/dev.ts'
@@ -21,6 +22,7 @@ const COMMANDS = [
   queryCommand,
   runCommand,
   connectCommand,
+  approvalsCommand,
   sessionsCommand,
   leasesCommand,
   applyCommand,

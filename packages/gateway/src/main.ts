@@ -7,6 +7,7 @@ import { createSecureContext } from 'node:tls'
 import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
 import { Approvals } from './approvals/approvals.ts'
+import { RecentEvents } from './approvals/recent-events.ts'
 import { auditLog } from './audit/audit-log.ts'
 import type { Config, ListenAddress } from './config/config.ts'
 import { deriveKey, masterKey } from './config/master-key.ts'
@@ -179,6 +180,7 @@ export async function startGateway(options: {
       now: Date.now,
     }),
   )
+  const approvalEvents = starting.use(new RecentEvents(approvals.feed))
   await approvals.start()
 
   const acceptor = new Acceptor({
@@ -255,6 +257,14 @@ export async function startGateway(options: {
       get: (id) => leaseStore.get(id),
       list: (filter) => leaseStore.list(filter),
       revoke: (id) => leases.revoke(id),
+    },
+    approvals: {
+      get: (id) => approvals.get(id),
+      list: (filter) => approvals.list(filter),
+      decide: (id, by, word) => approvals.decide(id, by, word),
+      revoke: (id, by, reason) => approvals.revoke(id, by, reason),
+      similar: (approval) => approvals.similar(approval),
+      events: approvalEvents,
     },
     resources,
     health: {

@@ -141,6 +141,8 @@ export interface ApprovalFilter {
   readonly states?: readonly ApprovalState[]
   readonly target?: string
   readonly before?: Date
+  /** Where the last page ended. */
+  readonly below?: Pick<Approval, 'createdAt' | 'id'>
   readonly limit: number
 }
 

@@ -4,6 +4,7 @@ import { OriginCheck } from './check-origin.ts'
 import { mcpRoutes } from './mcp/mcp-routes.ts'
 import { RequestInvalid } from './problem.ts'
 import { refuseOtherMethods } from './refuse-other-methods.ts'
+import { approvalRoutes } from './routes/approvals.ts'
 import { healthRoutes } from './routes/health.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { resourceRoutes } from './routes/resources.ts'
@@ -64,6 +65,7 @@ export function createControl(services: ControlServices): FastifyInstance {
   targetRoutes(app, services)
   sessionRoutes(app, services)
   leaseRoutes(app, services)
+  approvalRoutes(app, services)
   resourceRoutes(app, services)
   healthRoutes(app, services)
   mcpRoutes(app, services)

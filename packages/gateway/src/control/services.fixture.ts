@@ -2,6 +2,9 @@ import { columnOf, tableOf } from '../access/catalog.fixture.ts'
 import type { Principal, Target } from '../access/model.ts'
 import { AuthenticationFailed } from '../access/errors.ts'
 import { Secret } from '../access/secret.ts'
+import { Approvals } from '../approvals/approvals.ts'
+import { MemoryApprovalStore } from '../approvals/memory-approval-store.fixture.ts'
+import { RecentEvents } from '../approvals/recent-events.ts'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { LeaseRow } from '../credentials/ports.ts'
 import type { TicketRow } from '../identity/ports.ts'
@@ -20,6 +23,10 @@ export const omar = person('omar')
 /** An administrator. */
 export const dora = person('dora')
 export const insightAgent = person('insight-agent', 'agent', ana)
+/** Who may approve. */
+export const bo: Principal = { ...person('bo'), groups: ['dba'] }
+/** A service that is in the same group. */
+export const cron: Principal = { ...person('cron', 'service'), groups: ['dba'] }
 /** The same agent at somebody else's work. */
 export const insightAgentForOmar = person('insight-agent', 'agent', omar)
 
@@ -68,6 +75,7 @@ export function sessionRow(id: string, principal: Principal, changed: Partial<Se
 
 export interface TestWorld {
   readonly services: ControlServices
+  readonly approvals: Approvals
   readonly audited: AuditEvent[]
   readonly logged: string[]
   readonly killed: [id: string, reason: string][]
@@ -80,13 +88,21 @@ export interface TestWorld {
 }
 
 const TOKENS: ReadonlyMap<string, Principal> = new Map(
-  [ana, omar, dora, insightAgent].map((principal) => [`token-${principal.id}`, principal]),
+  [ana, omar, dora, insightAgent, bo, cron].map((principal) => [`token-${principal.id}`, principal]),
 )
 
 /** Services that keep everything in memory: `shop` is open to all but omar, `vault` to nobody, administration to dora. */
 export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
   const targets = [target('shop'), target('vault')]
   const log = (_: object, message: string): void => void world.logged.push(message)
+  const approvals = new Approvals({
+    store: new MemoryApprovalStore(),
+    audit: (event) => void world.audited.push(event),
+    log: { warn: log, error: log },
+    metrics: { requested: () => undefined, settled: () => undefined },
+    limits: { waiting: 100, waitingPerPrincipal: 50 },
+    now: Date.now,
+  })
   const services: ControlServices = {
     settings: {
       publicUrl: 'https://gateway.test',
@@ -166,6 +182,14 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
       list: async () => world.leases,
       revoke: async (id) => void world.revoked.push(id),
     },
+    approvals: {
+      get: (id) => approvals.get(id),
+      list: (filter) => approvals.list(filter),
+      decide: (id, by, word) => approvals.decide(id, by, word),
+      revoke: (id, by, reason) => approvals.revoke(id, by, reason),
+      similar: (approval) => approvals.similar(approval),
+      events: new RecentEvents(approvals.feed),
+    },
     resources: {
       current: async () => world.applied,
       apply: async (files: readonly ResourceFile[], expected: number) => {
@@ -185,6 +209,7 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
   }
   const world: TestWorld = {
     services,
+    approvals,
     audited: [],
     logged: [],
     killed: [],

@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Relation } from '../access/catalog.ts'
 import type { Decision, Principal, Target } from '../access/model.ts'
 import type { Secret } from '../access/secret.ts'
+import type { Approvals } from '../approvals/approvals.ts'
+import type { RecentEvents } from '../approvals/recent-events.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { LeaseStore } from '../credentials/ports.ts'
 import type { TicketRow } from '../identity/ports.ts'
@@ -47,6 +49,9 @@ export interface ControlServices {
   readonly leases: Pick<LeaseStore, 'get' | 'list'> & {
     /** Settles when the credential is gone. @throws SallyportError LEASE_FAILED; the sweeper goes on trying then */
     revoke(id: string): Promise<void>
+  }
+  readonly approvals: Pick<Approvals, 'get' | 'list' | 'decide' | 'revoke' | 'similar'> & {
+    readonly events: Pick<RecentEvents, 'since' | 'next'>
   }
   readonly resources: {
     current(): Promise<ResourceSet | undefined>

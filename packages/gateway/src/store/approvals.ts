@@ -101,6 +101,10 @@ export class StoredApprovals implements ApprovalStore {
     if (filter.states !== undefined) query = query.where('state', 'in', filter.states)
     if (filter.target !== undefined) query = query.where('target', '=', filter.target)
     if (filter.before !== undefined) query = query.where('created_at', '<', filter.before)
+    const { below } = filter
+    if (below !== undefined) {
+      query = query.where(sql<boolean>`(created_at, id) < (${below.createdAt}, ${below.id})`)
+    }
     return await reached(query.execute().then((rows) => withDecisions(db, rows)))
   }
 
