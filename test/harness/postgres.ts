@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
@@ -16,6 +16,7 @@ import { runPostmaster } from '../../packages/gateway/src/store/run-postmaster.t
 
 const SUPERUSER = 'postgres'
 const PASSWORD = 'only for tests'
+const DEBIAN_SERVERS = '/usr/lib/postgresql'
 const PREFIX = 'sallyport-test-pg-'
 
 /** A real, empty PostgreSQL for one test file; nothing of it is durable. */
@@ -46,10 +47,15 @@ export interface TargetPostgres extends AsyncDisposable {
  * @param options.settings `name=value` each, after ours, so that they win
  */
 export async function startTargetPostgres(
-  options: { readonly settings?: readonly string[]; readonly tls?: boolean } = {},
+  options: {
+    readonly settings?: readonly string[]
+    readonly tls?: boolean
+    /** Another PostgreSQL than the embedded one. */
+    readonly binaries?: PostgresBinaries
+  } = {},
 ): Promise<TargetPostgres> {
   const as = unprivilegedUser()
-  const binaries = await usableBinaries(as)
+  const binaries = options.binaries ?? (await usableBinaries(as))
   await removeAbandoned()
   const template = await templateCluster(binaries, as)
   const home = await mkdtemp(join(await realpath(tmpdir()), `${PREFIX}${process.pid}-`))
@@ -112,6 +118,22 @@ export async function startTargetPostgres(
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** The newest PostgreSQL server that this machine has as Debian packages it, with the programs that belong to it. */
+export function installedPostgres():
+  | { readonly version: number; readonly binaries: PostgresBinaries; readonly pgDump: string }
+  | undefined {
+  const versions = existsSync(DEBIAN_SERVERS) ? readdirSync(DEBIAN_SERVERS) : []
+  for (const version of versions.map(Number).toSorted((a, b) => b - a)) {
+    const root = join(DEBIAN_SERVERS, String(version))
+    const [initdb, postgres, pgDump] = ['initdb', 'postgres', 'pg_dump'].map((name) =>
+      join(root, 'bin', name),
+    )
+    if (initdb && postgres && pgDump && [initdb, postgres, pgDump].every((file) => existsSync(file)))
+      return { version, binaries: { root, initdb, postgres }, pgDump }
+  }
+  return undefined
 }
 
 /** Test processes may come at the same time: each makes a half-finished one of its own, the first rename wins. */

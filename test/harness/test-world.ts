@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly files?: Readonly<Record<string, string>>
   /** Members of `sallyport.yaml` that differ. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Of the target. */
+  readonly postgres?: Parameters<typeof startTargetPostgres>[0]
   /** Runs in the target's database before any gateway has seen it. */
   readonly prepare?: (superuser: Client, target: TargetPostgres) => Promise<void>
 }
@@ -56,7 +58,7 @@ export interface TestWorld extends AsyncDisposable {
 export async function startTestWorld(options: WorldOptions = {}): Promise<TestWorld> {
   await using started = new AsyncDisposableStack()
   const key = await signingKey('test')
-  const [target, idp] = await Promise.all([startTargetPostgres(), TestIssuer.start(key)])
+  const [target, idp] = await Promise.all([startTargetPostgres(options.postgres), TestIssuer.start(key)])
   started.use(target)
   started.use(idp)
   const superuser = await target.client()

@@ -13,7 +13,7 @@ export const LEASE: Credential = {
 
 /** A server with a role that stands for a temporary credential, and a table `marks` for it to write to. */
 export async function startLeasedTarget(
-  options: { readonly tls?: boolean } = {},
+  options: Parameters<typeof startTargetPostgres>[0] = {},
 ): Promise<{ readonly server: TargetPostgres; readonly target: Target }> {
   const server = await startTargetPostgres(options)
   const admin = await server.client()

@@ -2,7 +2,7 @@ import type { ReadingBuilder } from './reading.ts'
 import { formatSearchPath, parseSearchPath } from './search-path.ts'
 import { changeSetting } from './settings.ts'
 import type { Fields } from './tree.ts'
-import { fieldsOf, list, nodeOf, text } from './tree.ts'
+import { fieldsOf, list, nameParts, nodeOf, text } from './tree.ts'
 
 const DATABASE = { type: 'Database' } as const
 
@@ -43,6 +43,32 @@ export function readSetConfig(args: unknown, reading: ReadingBuilder): void {
     reading.opaque('set_config is called with something else than string constants')
   } else if (setting.toLowerCase() === 'search_path') changePath(to, reading)
   else change(setting, to, reading)
+}
+
+/**
+ * The call of set_config in `SELECT set_config(name, …) FROM pg_settings WHERE name = 'x'`, by which pg_dump and others
+ * change a setting where the server has it, with the setting's name in place of the column. Undefined for anything else.
+ */
+export function setConfigOfOneSetting(select: Fields): Fields | undefined {
+  const { targetList, fromClause, whereClause, limitOption: _, op: __, ...others } = select
+  const [target, ...otherTargets] = list(targetList)
+  const [from, ...otherTables] = list(fromClause)
+  if (Object.keys(others).length + otherTargets.length + otherTables.length > 0) return undefined
+  const { relname, schemaname, alias } = nodeOf(from, 'RangeVar') ?? {}
+  if (relname !== 'pg_settings' || alias !== undefined || (schemaname ?? 'pg_catalog') !== 'pg_catalog')
+    return undefined
+  const where = nodeOf(whereClause, 'A_Expr')
+  const isEquals = where?.['kind'] === 'AEXPR_OP' && nameParts(where['name']).join() === '='
+  if (!isEquals || !isNameColumn(where['lexpr']) || stringConstant(where['rexpr']) === undefined)
+    return undefined
+  const call = nodeOf(nodeOf(target, 'ResTarget')?.['val'], 'FuncCall')
+  const [name, ...rest] = list(call?.['args'])
+  const isSetConfig = nameParts(call?.['funcname']).at(-1) === 'set_config'
+  return isSetConfig && isNameColumn(name) ? { ...call, args: [where['rexpr'], ...rest] } : undefined
+}
+
+function isNameColumn(node: unknown): boolean {
+  return nameParts(nodeOf(node, 'ColumnRef')?.['fields']).join('.') === 'name'
 }
 
 /** SET search_path TO a, "b", 'c': each word and each string is one schema, whatever is in it. */

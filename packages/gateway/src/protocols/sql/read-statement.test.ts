@@ -175,6 +175,16 @@ describe('what a statement does', () => {
     ["SELECT set_config('ro' || 'le', 'dba', false)", 'opaque'],
     ['SELECT set_config($1, $2, false)', 'opaque'],
     ["SELECT set_config('app.tenant', '1', true)", 'set *'],
+    [
+      "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'row_security'",
+      'select pg_settings',
+    ],
+    ["SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'role'", 'opaque'],
+    ["SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'geqo' OR true", 'opaque'],
+    ["SELECT set_config(name, '1', false) FROM s.pg_settings WHERE name = 'geqo'", 'opaque'],
+    ["SELECT set_config(name, '1', false) FROM pg_settings a, pg_settings WHERE name = 'geqo'", 'opaque'],
+    ["SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'geqo' UNION SELECT 'a'", 'opaque'],
+    ["SELECT set_config(name, setting, false) FROM pg_settings WHERE name = 'geqo'", 'opaque'],
     // Functions
     ['SELECT lower(a), pg_catalog.now(), count(*), random(), extract(year FROM d) FROM t', 'select t'],
     ['SELECT pg_sleep(1)', 'call *'],

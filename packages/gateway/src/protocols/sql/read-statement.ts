@@ -3,7 +3,7 @@ import { CommonTableNames } from './common-table-names.ts'
 import { type CatalogIndex, Names } from './names.ts'
 import { readDefinition } from './read-definition.ts'
 import { readAny, readEach, readNode } from './read-query.ts'
-import { readTransactionModes, readVariableSet } from './read-setting.ts'
+import { readTransactionModes, readVariableSet, setConfigOfOneSetting } from './read-setting.ts'
 import type { SqlReading } from './reading.ts'
 import { opaqueReading, ReadingBuilder } from './reading.ts'
 import { onRelation, relationName, schemaForNew } from './relation-name.ts'
@@ -84,7 +84,7 @@ const QUERIES: ReadonlySet<string> = new Set([
 
 /** Every statement that is no definition, and what it means. What is in neither table is opaque. */
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ['SelectStmt', query('SelectStmt')],
+  ['SelectStmt', readSelect],
   ['InsertStmt', query('InsertStmt')],
   ['UpdateStmt', query('UpdateStmt')],
   ['DeleteStmt', query('DeleteStmt')],
@@ -158,6 +158,13 @@ function readOne(statement: unknown, reading: ReadingBuilder): void {
   else if (!readDefinition(node.tag, node.fields, reading)) {
     reading.opaque(`the gateway does not know this kind of statement (${node.tag})`)
   }
+}
+
+function readSelect(fields: Fields, reading: ReadingBuilder): void {
+  const setting = setConfigOfOneSetting(fields)
+  if (setting === undefined) return query('SelectStmt')(fields, reading)
+  onEach('select', fields['fromClause'], reading)
+  readNode('FuncCall', setting, NO_NAMES, reading)
 }
 
 function onEach(action: 'truncate' | 'lock' | 'select', relations: unknown, reading: ReadingBuilder): void {

@@ -25,6 +25,7 @@ const HARMLESS_SETTINGS: ReadonlySet<string> = new Set([
   'intervalstyle',
   'lock_timeout',
   'quote_all_identifiers',
+  'restrict_nonsystem_relation_kind',
   'row_security',
   'statement_timeout',
   'synchronize_seqscans',
