@@ -92,6 +92,8 @@ export const Approval = ApprovalSummary.extend({
       /** What to look at twice. */
       warnings: z.array(z.string()),
       parameters: z.array(ApprovalParameter),
+      /** Prepared statements that it runs by name, as they may be shown. */
+      executes: z.array(z.object({ name: z.string(), visible: z.string() })),
       searchPath: z.array(z.string()),
       /** Its literals can be told apart, so that a pattern may let them vary. */
       hasShape: z.boolean(),

@@ -28,6 +28,10 @@ export function approvalPicture(approval: Approval, now: number): string {
           '',
           'This runs, exactly:',
           ...boxed(statement.visible),
+          ...statement.executes.flatMap(({ name, visible: text }) => [
+            `  where ${visible(name)} is:`,
+            ...boxed(text),
+          ]),
           ...statement.warnings.map((warning) => `  ⚠ ${visible(warning)}`),
           ...statement.parameters.map((parameter) => `  ${parameterText(parameter)}`),
           ...(statement.searchPath.length === 0

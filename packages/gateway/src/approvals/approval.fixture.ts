@@ -45,6 +45,7 @@ export function statement(changed: Partial<BoundStatement> = {}): BoundStatement
       { format: 0, type: 25, value: Buffer.from('refunded') },
       { format: 0, type: 23, value: Buffer.from('101') },
     ],
+    executes: [],
     searchPath: ['public'],
     shape: 'UPDATE orders SET status = $1 WHERE id = $2',
     ...changed,

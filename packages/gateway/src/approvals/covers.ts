@@ -41,6 +41,7 @@ function isOfPattern(shown: KeptStatement, grant: GrantWish, now: BoundStatement
     (grant.anyLiterals === true && shown.shape !== undefined && shown.shape === now.shape)
   return (
     sameText &&
+    JSON.stringify(shown.executes) === JSON.stringify(now.executes) &&
     JSON.stringify(shown.searchPath) === JSON.stringify(now.searchPath) &&
     shown.readingDigest === readingDigest(now.reading) &&
     shown.parameters.length === now.parameters.length &&

@@ -35,6 +35,11 @@ const DIFFERENCES: readonly (readonly [what: string, changed: Partial<ApprovalAs
     'NULL in place of an empty value',
     { statement: statement({ parameters: [{ format: 0, type: 25, value: null }] }) },
   ],
+  [
+    'a prepared statement behind its name',
+    { statement: statement({ executes: [{ name: 'q', text: 'SELECT 1' }] }) },
+  ],
+  ['another one of the same name', { statement: statement({ executes: [{ name: 'q', text: 'SELECT 2' }] }) }],
   ['another search path', { statement: statement({ searchPath: ['evil', 'public'] }) }],
   ['a search path in another order', { statement: statement({ searchPath: ['public', 'evil'] }) }],
   [

@@ -29,6 +29,7 @@ export function approvalDigest(binding: ApprovalBinding): string {
             type,
             value === null ? null : value.toString('base64'),
           ]),
+          statement.executes.map(({ name, text }) => [name, text]),
           statement.searchPath,
           readingDigest(statement.reading),
         ],

@@ -14,15 +14,16 @@ const MAX_PARAMETERS = 1000
  * @throws SallyportError LIMIT_REACHED when it is more than anybody can review, REQUEST_INVALID when it cannot be shown
  */
 export function keepStatement(statement: BoundStatement): KeptStatement {
-  const { text, parameters, searchPath, reading, shape } = statement
+  const { text, parameters, executes, searchPath, reading, shape } = statement
+  const texts = [text, ...executes.map((one) => one.text)]
   const bytes = parameters.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
-  if (text.length > MAX_TEXT || bytes > MAX_PARAMETER_BYTES || parameters.length > MAX_PARAMETERS) {
+  if (texts.join('').length > MAX_TEXT || bytes > MAX_PARAMETER_BYTES || parameters.length > MAX_PARAMETERS) {
     throw new SallyportError('LIMIT_REACHED', 'the statement is longer than people can review', {
       hint: `at most ${MAX_TEXT / 1024} KB of text and ${MAX_PARAMETER_BYTES / 1024} KB of parameters; split it, or shorten it`,
     })
   }
   // U+FFFD stands where bytes were not UTF-8: what is shown would not be what is sent.
-  if (text.includes('\0') || text.includes('\uFFFD') || !text.isWellFormed()) {
+  if (texts.some((one) => one.includes('\0') || one.includes('\uFFFD') || !one.isWellFormed())) {
     throw new SallyportError(
       'REQUEST_INVALID',
       'the statement holds characters that cannot be shown to people',
@@ -35,6 +36,7 @@ export function keepStatement(statement: BoundStatement): KeptStatement {
       type,
       value: value === null ? null : value.toString('base64'),
     })),
+    executes: executes.map((one) => ({ name: one.name, text: one.text })),
     searchPath,
     operations: [...new Set(reading.operations.map(describe))],
     readingDigest: readingDigest(reading),

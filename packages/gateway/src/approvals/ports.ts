@@ -21,6 +21,8 @@ export interface BoundStatement {
   readonly text: string
   readonly reading: Pick<StatementReading, 'operations' | 'needs' | 'facts'>
   readonly parameters: readonly BoundParameter[]
+  /** Prepared statements that the text runs by name (EXECUTE), each with its own text. */
+  readonly executes: readonly { readonly name: string; readonly text: string }[]
   /** The schemas in which bare names are looked for. */
   readonly searchPath: readonly string[]
   /** The statement without its literals; left out for one that has no shape. Equal shapes have the same parse tree. */
@@ -95,6 +97,7 @@ export interface KeptParameter {
 export interface KeptStatement {
   readonly text: string
   readonly parameters: readonly KeptParameter[]
+  readonly executes: BoundStatement['executes']
   readonly searchPath: readonly string[]
   /** As recordings show them: `update public.orders`. */
   readonly operations: readonly string[]

@@ -85,14 +85,15 @@ export function approvalAnswer(
 }
 
 function statementAnswer(statement: KeptStatement): NonNullable<ApprovalAnswer['statement']> {
-  const { text, parameters, searchPath, shape } = statement
+  const { text, parameters, executes, searchPath, shape } = statement
   const formatted = formattedStatement(text)
   return {
     text,
     visible: visibleText(text),
     ...(formatted === undefined ? {} : { formatted: visibleText(formatted) }),
-    warnings: [...warningsAbout(text)],
+    warnings: [...warningsAbout([text, ...executes.map((one) => one.text)].join('\n'))],
     parameters: parameters.map(parameterAnswer),
+    executes: executes.map((one) => ({ name: visibleLine(one.name), visible: visibleText(one.text) })),
     searchPath: searchPath.map(visibleLine),
     hasShape: shape !== undefined,
   }
