@@ -20,7 +20,7 @@ const MAX_NAMED = 5
 
 /**
  * Anything that could make a capability role more than its table of grants: attributes, memberships,
- * privileges on other kinds of objects, on columns, in other databases, or with the right to pass them on.
+ * privileges on other kinds of objects, in other databases, or with the right to pass them on.
  * $1: the role's name.
  */
 const BEYOND = `
@@ -33,12 +33,20 @@ UNION ALL
 SELECT 'it may use ' || coalesce(pg_describe_object(d.classid, d.objid, d.objsubid), 'something')
 FROM pg_shdepend d
 WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM me) AND d.deptype = 'a'
-  AND NOT (d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass) AND d.objsubid = 0
+  AND NOT (d.classid IN ('pg_class'::regclass, 'pg_namespace'::regclass)
     AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
 UNION ALL
 SELECT 'it may pass on ' || a.privilege_type || ' on ' || c.oid::regclass
 FROM pg_shdepend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid,
   aclexplode(c.relacl) a
+WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM me) AND d.deptype = 'a'
+  AND a.grantee = (SELECT oid FROM me) AND a.is_grantable AND c.relowner <> a.grantee
+UNION ALL
+SELECT 'it may pass on ' || a.privilege_type || ' (' || t.attname || ') on ' || c.oid::regclass
+FROM pg_shdepend d
+JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+JOIN pg_attribute t ON t.attrelid = c.oid AND t.attnum = d.objsubid,
+  aclexplode(t.attacl) a
 WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM me) AND d.deptype = 'a'
   AND a.grantee = (SELECT oid FROM me) AND a.is_grantable AND c.relowner <> a.grantee
 LIMIT 5`

@@ -159,8 +159,7 @@ function clientFor(target: Target): new () => Client {
         : { rejectUnauthorized: mode === 'verify-full', ...(ca === undefined ? {} : { ca }) },
     application_name: 'sallyport-issuer',
     client_encoding: 'UTF8',
-    options:
-      '-c synchronous_commit=off -c standard_conforming_strings=on -c client_min_messages=error',
+    options: '-c synchronous_commit=off -c standard_conforming_strings=on -c client_min_messages=error',
     statement_timeout: STATEMENT_MS,
     lock_timeout: LOCK_MS,
     idle_in_transaction_session_timeout: ANSWER_MS,

@@ -8,65 +8,79 @@ const HAS_MAINTAIN = 170_000
 
 /**
  * Every privilege that the role should have or does have, in this database: `wanted`, `held`, and whether
- * this account may pass it on. $1: the role's name, $2: [{schema, table, verb}], $3: schemas to create in.
- * What no longer exists is left out; what the role owns too: an owner's privileges are not grants.
+ * this account may pass it on. $1: the role's name, $2: [{schema, table, verb, columns}], $3: schemas to create in.
+ * `number` is a column's, 0 for the whole object. What no longer exists is left out; what the role owns too: an owner's
+ * privileges are not grants.
  */
 const PRIVILEGES = `
 WITH me AS (SELECT oid FROM pg_roles WHERE rolname = $1),
 asked AS MATERIALIZED (
-  SELECT DISTINCT c.oid, upper(g.verb) AS privilege, n.oid AS namespace
-  FROM jsonb_to_recordset($2::jsonb) AS g(schema text, "table" text, verb text)
+  SELECT DISTINCT c.oid, coalesce(a.attnum, 0)::int AS number, upper(g.verb) AS privilege, n.oid AS namespace
+  FROM jsonb_to_recordset($2::jsonb) AS g(schema text, "table" text, verb text, columns text[])
   JOIN pg_namespace n ON n.nspname = g.schema
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = g."table" AND c.relkind IN ('r','v','m','p','f')
-  WHERE c.relowner <> (SELECT oid FROM me)
+  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = ANY(g.columns) AND NOT a.attisdropped
+  WHERE c.relowner <> (SELECT oid FROM me) AND (g.columns IS NULL OR a.attnum IS NOT NULL)
 ),
-wanted(class, object, privilege) AS MATERIALIZED (
-  SELECT 'pg_class'::regclass::oid, oid, privilege FROM asked
+wanted(class, object, number, privilege) AS MATERIALIZED (
+  SELECT 'pg_class'::regclass::oid, oid, number, privilege FROM asked
   UNION
-  SELECT 'pg_namespace'::regclass::oid, namespace, 'USAGE' FROM asked
+  SELECT 'pg_namespace'::regclass::oid, namespace, 0, 'USAGE' FROM asked
   UNION
-  SELECT 'pg_namespace'::regclass::oid, n.oid, p
+  SELECT 'pg_namespace'::regclass::oid, n.oid, 0, p
   FROM pg_namespace n, unnest(ARRAY['USAGE', 'CREATE']) AS p WHERE n.nspname = ANY($3::text[])
   UNION
-  SELECT 'pg_class'::regclass::oid, s.oid, 'USAGE'
+  SELECT 'pg_class'::regclass::oid, s.oid, 0, 'USAGE'
   FROM asked a JOIN (${SEQUENCES}) q ON q.relation = a.oid JOIN pg_class s ON s.oid = q.sequence
   WHERE a.privilege = 'INSERT' AND s.relowner <> (SELECT oid FROM me)
 ),
 mentioned AS MATERIALIZED (
-  SELECT d.classid, d.objid FROM pg_shdepend d
+  SELECT d.classid, d.objid, d.objsubid FROM pg_shdepend d
   WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM me) AND d.deptype = 'a'
-    AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND d.objsubid = 0
+    AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ),
-held(class, object, privilege) AS MATERIALIZED (
-  SELECT DISTINCT 'pg_class'::regclass::oid, c.oid, a.privilege_type
-  FROM mentioned m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid,
+held(class, object, number, privilege) AS MATERIALIZED (
+  SELECT DISTINCT 'pg_class'::regclass::oid, c.oid, 0, a.privilege_type
+  FROM mentioned m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND m.objsubid = 0 AND c.oid = m.objid,
     aclexplode(c.relacl) a
   WHERE a.grantee = (SELECT oid FROM me) AND c.relowner <> a.grantee
   UNION
-  SELECT DISTINCT 'pg_namespace'::regclass::oid, n.oid, a.privilege_type
+  SELECT DISTINCT 'pg_class'::regclass::oid, c.oid, t.attnum::int, a.privilege_type
+  FROM mentioned m
+  JOIN pg_attribute t ON m.classid = 'pg_class'::regclass AND m.objsubid <> 0 AND t.attrelid = m.objid
+    AND t.attnum = m.objsubid
+  JOIN pg_class c ON c.oid = t.attrelid,
+    aclexplode(t.attacl) a
+  WHERE a.grantee = (SELECT oid FROM me) AND c.relowner <> a.grantee
+  UNION
+  SELECT DISTINCT 'pg_namespace'::regclass::oid, n.oid, 0, a.privilege_type
   FROM mentioned m JOIN pg_namespace n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid,
     aclexplode(n.nspacl) a
   WHERE a.grantee = (SELECT oid FROM me) AND n.nspowner <> a.grantee
 )
 SELECT privilege, w.object IS NOT NULL AS wanted, h.object IS NOT NULL AS held,
-  coalesce(n.nspname, cn.nspname) AS schema, c.relname AS relation,
+  coalesce(n.nspname, cn.nspname) AS schema, c.relname AS relation, t.attname AS "column",
   CASE WHEN c.oid IS NULL THEN 'SCHEMA' WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
   CASE
     WHEN c.oid IS NULL THEN has_schema_privilege(n.oid, privilege || ' WITH GRANT OPTION')
     WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, privilege || ' WITH GRANT OPTION')
+    WHEN number <> 0 THEN has_column_privilege(c.oid, number::int2, privilege || ' WITH GRANT OPTION')
     ELSE has_table_privilege(c.oid, privilege || ' WITH GRANT OPTION')
   END AS grantable
-FROM wanted w FULL JOIN held h USING (class, object, privilege)
+FROM wanted w FULL JOIN held h USING (class, object, number, privilege)
 LEFT JOIN pg_class c ON class = 'pg_class'::regclass AND c.oid = object
+LEFT JOIN pg_attribute t ON class = 'pg_class'::regclass AND t.attrelid = object AND t.attnum = number AND number <> 0
 LEFT JOIN pg_namespace cn ON cn.oid = c.relnamespace
 LEFT JOIN pg_namespace n ON class = 'pg_namespace'::regclass AND n.oid = object
-ORDER BY kind, schema, relation, privilege`
+ORDER BY kind, schema, relation, privilege, "column"`
 
 export interface Privilege {
   readonly kind: 'TABLE' | 'SEQUENCE' | 'SCHEMA'
   readonly schema: string
   /** Undefined for a schema's own. */
   readonly relation: string | undefined
+  /** Undefined for the whole object. */
+  readonly column: string | undefined
   /** PostgreSQL's word: `SELECT`, `USAGE`. */
   readonly privilege: string
 }
@@ -75,6 +89,7 @@ interface PrivilegeRow {
   readonly kind: Privilege['kind']
   readonly schema: string
   readonly relation: string | null
+  readonly column: string | null
   readonly privilege: string
   readonly wanted: boolean
   readonly held: boolean
@@ -103,8 +118,11 @@ export async function grantDifference(
   const rows = await query<PrivilegeRow>(PRIVILEGES, [role, JSON.stringify(grants), capability.createIn])
   const absent = rows.filter((row) => row.wanted && !row.held)
   const unwanted = rows.filter((row) => !row.wanted)
+  // What is taken away from a whole table is taken away from its columns too (PostgreSQL, REVOKE).
+  const whole = new Set(unwanted.filter(({ column }) => column === null).map(onTable))
+  const swept = rows.filter((row) => row.wanted && row.held && row.column !== null && whole.has(onTable(row)))
   return {
-    missing: absent.filter((row) => row.grantable).map(privilegeOf),
+    missing: [...absent, ...swept].filter((row) => row.grantable).map(privilegeOf),
     ungrantable: absent.filter((row) => !row.grantable).map(privilegeOf),
     excess: unwanted.filter((row) => row.grantable).map(privilegeOf),
     irrevocable: unwanted.filter((row) => !row.grantable).map(privilegeOf),
@@ -118,10 +136,7 @@ export function changeStatements(
   role: string,
 ): string[] {
   const byObject = Map.groupBy(privileges, (one) => `${one.kind} ${objectName(one)}`)
-  const bySet = Map.groupBy(byObject.values(), (list) => {
-    const words = list.map(({ privilege }) => privilege).toSorted()
-    return `${words.join(', ')} ON ${list[0]?.kind ?? ''}`
-  })
+  const bySet = Map.groupBy(byObject.values(), (list) => `${wordsFor(list)} ON ${list[0]?.kind ?? ''}`)
   const direction = change === 'GRANT' ? 'TO' : 'FROM'
   return [...bySet].map(([set, lists]) => {
     const objects = lists.flatMap(([first]) => (first === undefined ? [] : [objectName(first)]))
@@ -129,15 +144,31 @@ export function changeStatements(
   })
 }
 
-/** `SELECT on "public"."customers"`, for people. */
+/** `INSERT, SELECT ("email", "id")`: the privileges on one object. */
+function wordsFor(privileges: readonly Privilege[]): string {
+  const words: string[] = []
+  const columns = new Map<string, string[]>()
+  for (const { privilege, column } of privileges) {
+    if (column === undefined) words.push(privilege)
+    else columns.set(privilege, (columns.get(privilege) ?? []).concat(identifier(column)))
+  }
+  for (const [privilege, names] of columns) words.push(`${privilege} (${names.join(', ')})`)
+  return words.toSorted().join(', ')
+}
+
+/** `SELECT ("email") on "public"."customers"`, for people. */
 export function describePrivilege(privilege: Privilege): string {
-  return `${privilege.privilege} on ${objectName(privilege)}`
+  return `${wordsFor([privilege])} on ${objectName(privilege)}`
 }
 
 function objectName({ schema, relation }: Privilege): string {
   return relation === undefined ? identifier(schema) : `${identifier(schema)}.${identifier(relation)}`
 }
 
-function privilegeOf({ kind, schema, relation, privilege }: PrivilegeRow): Privilege {
-  return { kind, schema, relation: relation ?? undefined, privilege }
+function onTable({ kind, schema, relation, privilege }: PrivilegeRow): string {
+  return JSON.stringify([kind, schema, relation, privilege])
+}
+
+function privilegeOf({ kind, schema, relation, column, privilege }: PrivilegeRow): Privilege {
+  return { kind, schema, relation: relation ?? undefined, column: column ?? undefined, privilege }
 }

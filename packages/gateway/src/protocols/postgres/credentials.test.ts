@@ -47,6 +47,9 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     const text = 'SELECT relname, relacl::text FROM pg_class WHERE relacl IS NOT NULL ORDER BY oid'
     return (await server.admin.query(text)).rows
   }
+  async function columnAcl(): Promise<unknown> {
+    return (await server.admin.query('SELECT attacl::text FROM pg_attribute WHERE attacl IS NOT NULL')).rows
+  }
   const leaseRoles = async (): Promise<readonly string[]> =>
     (await server.roles()).filter((role) => role.includes('_l_'))
 
@@ -103,6 +106,89 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     await session.query('DELETE FROM customers WHERE false').catch(() => undefined)
     await session.end()
     await server.admin.query("DELETE FROM customers WHERE email = 'new@example.com'")
+    await issuer.revoke(credential.username, signal)
+  })
+
+  test('a capability of some columns is just that, whatever somebody has made of its role', async () => {
+    const some = capabilityOf([
+      { verb: 'select', schema: 'public', table: 'customers', columns: ['email', 'id', 'gone', 'xmin'] },
+      { verb: 'select', schema: 'public', table: 'orders', columns: ['id'] },
+      { verb: 'update', schema: 'public', table: 'orders', columns: ['note'] },
+      { verb: 'insert', schema: 'public', table: 'orders', columns: ['note'] },
+    ])
+    const credential = await lease(some)
+    const session = await server.login(credential)
+    expect((await session.query('SELECT email, id, xmin FROM customers')).rowCount).toBe(2)
+    await session.query(
+      "INSERT INTO orders (note) VALUES ('new'); UPDATE orders SET note = 'newer' WHERE id > 0",
+    )
+    await expect(session.query('SELECT note FROM orders')).rejects.toThrow('permission denied')
+    await expect(session.query('UPDATE orders SET id = DEFAULT')).rejects.toThrow('permission denied')
+    await expect(session.query('SELECT ctid FROM customers')).rejects.toThrow('permission denied')
+    const holder = await holderOf(credential)
+    await server.admin.query(`SET ROLE sallyport_issuer; GRANT SELECT ON orders TO ${holder};
+      REVOKE SELECT (email) ON customers FROM ${holder}; GRANT UPDATE (email) ON customers TO ${holder}; RESET ROLE`)
+    expect((await session.query('SELECT note FROM orders')).rowCount).toBe(1)
+    await using restarted = new PostgresRoleIssuer(server.target)
+    await restarted.issue(restarted.plan(OWNER, 'lea_columns', some, inAnHour()), signal)
+    expect((await session.query('SELECT email FROM customers')).rowCount).toBe(2)
+    expect((await session.query('SELECT id FROM orders')).rowCount).toBe(1)
+    await expect(session.query('SELECT note FROM orders')).rejects.toThrow('permission denied')
+    await expect(session.query("UPDATE customers SET email = ''")).rejects.toThrow('permission denied')
+    await session.end()
+    await server.admin.query('TRUNCATE orders')
+    for (const role of await leaseRoles()) await issuer.revoke(role, signal)
+    await issuer.tidy(OWNER, new Set(), signal)
+    expect(JSON.stringify(await columnAcl())).not.toContain('sp_')
+  })
+
+  test('a live session gets another capability, and something on top for a while', async () => {
+    const credential = await lease(READ)
+    const session = await server.login(credential)
+    const orders = capabilityOf([{ verb: 'select', schema: 'public', table: 'orders' }])
+    const insert = capabilityOf([{ verb: 'insert', schema: 'public', table: 'customers' }])
+    await issuer.assign(credential.username, READ, [orders], signal)
+    expect((await session.query('SELECT FROM customers, orders')).rowCount).toBe(0)
+    await session.query('BEGIN; SELECT FROM customers, orders')
+    await issuer.assign(credential.username, orders, [], signal)
+    await expect(session.query('SELECT FROM customers')).rejects.toThrow('permission denied')
+    await session.query('ROLLBACK')
+    expect((await session.query('SELECT FROM orders')).rowCount).toBe(0)
+    await issuer.assign(credential.username, READ, [orders, insert], signal)
+    await issuer.assign(credential.username, READ, [orders, insert], signal)
+    await issuer.assign(credential.username, READ, [insert], signal)
+    await session.query("INSERT INTO customers (email) VALUES ('x')")
+    await expect(session.query('SELECT FROM orders')).rejects.toThrow('permission denied')
+    await issuer.assign(credential.username, READ, [], signal)
+    await expect(session.query("INSERT INTO customers (email) VALUES ('y')")).rejects.toThrow(
+      'permission denied',
+    )
+    await session.end()
+    await server.admin.query("DELETE FROM customers WHERE email = 'x'")
+    await issuer.revoke(credential.username, signal)
+    await expect(issuer.assign(credential.username, READ, [], signal)).rejects.toMatchObject({
+      code: 'LEASE_FAILED',
+    })
+  })
+
+  test('a membership that somebody gave a lease is taken away with the next assignment, or it fails', async () => {
+    const credential = await lease(READ)
+    await server.admin.query(`GRANT pg_read_all_data TO ${credential.username}`)
+    // From PostgreSQL 16 on, CREATEROLE takes away only what it has given.
+    const refused = await issuer.assign(credential.username, READ, [], signal).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    const { rows } = await server.admin.query<{ has: boolean }>(
+      `SELECT pg_has_role($1, 'pg_read_all_data', 'MEMBER') AS has`,
+      [credential.username],
+    )
+    expect(rows).toEqual([{ has: refused !== undefined }])
+    if (refused !== undefined) {
+      expect(refused).toMatchObject({
+        code: expect.stringMatching(/^(?:LEASE_FAILED|TARGET_ISSUER_FAILED)$/),
+      })
+    }
     await issuer.revoke(credential.username, signal)
   })
 
@@ -307,6 +393,11 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     ['an attribute', 'ALTER ROLE $ CREATEDB', 'ALTER ROLE $ NOCREATEDB'],
     ['a membership', 'GRANT pg_read_all_data TO $', 'REVOKE pg_read_all_data FROM $'],
     ['a column', 'GRANT SELECT (id) ON secrets TO $', 'REVOKE SELECT (id) ON secrets FROM $'],
+    [
+      'a column to pass on',
+      'GRANT SELECT (id) ON customers TO $ WITH GRANT OPTION',
+      'REVOKE SELECT (id) ON customers FROM $',
+    ],
     ['a privilege of another grantor', 'GRANT SELECT ON secrets TO $', 'REVOKE SELECT ON secrets FROM $'],
   ])('a capability role that somebody gave %s is refused', async (_what, change, back) => {
     const used = await lease(READ)

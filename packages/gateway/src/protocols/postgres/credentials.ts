@@ -9,6 +9,7 @@ import { catalogFingerprint, isComplete, readCatalog } from './catalog.ts'
 import { CapabilityRoles, type IssuerLog } from './credentials-capability.ts'
 import { IssuerConnections } from './credentials-connections.ts'
 import { issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
+import { assignRoles } from './credentials-assign.ts'
 import { dropCapabilityRole, listLeaseRoles, unusedCapabilityRoles } from './credentials-inventory.ts'
 import {
   capabilityRole,
@@ -83,6 +84,11 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     await this.#doing('remove a temporary role', () => revokeRole(this.#connections, handle, signal))
   }
 
+  /**
+   * Makes the role a member of exactly these capabilities' roles. One that is on it feels it with its next statement; what
+   * it keeps, it has at every moment in between.
+   * @throws SallyportError LEASE_FAILED when there is no such role (any more), TARGET_UNREACHABLE, TARGET_ISSUER_FAILED
+   */
   async assign(
     handle: string,
     capability: Capability,
@@ -90,11 +96,19 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     signal: AbortSignal,
   ): Promise<void> {
     const owner = ownerOfLeaseRole(handle)
+    const wanted = new Map([capability, ...extra].map((one) => [this.#capabilityRole(owner, one.hash), one]))
+    const ensure = (): Promise<unknown> =>
+      Promise.all([...wanted].map(([holder, one]) => this.#capabilities.ensure(holder, one)))
     await this.#doing('change what a temporary role may do', async () => {
-      for (const one of [capability, ...extra]) {
-        const holder = this.#capabilityRole(owner, one.hash)
-        await this.#capabilities.ensure(holder, one)
-        await this.#connections.query(`GRANT ${identifier(holder)} TO ${identifier(handle)}`, signal)
+      await ensure()
+      try {
+        await assignRoles(this.#connections, handle, [...wanted.keys()], signal)
+      } catch (error) {
+        if (sqlstateOf(error) !== SQLSTATE.undefinedObject) throw error
+        // A capability's role that nobody was using has just been dropped.
+        for (const holder of wanted.keys()) this.#capabilities.forget(holder)
+        await ensure()
+        await assignRoles(this.#connections, handle, [...wanted.keys()], signal)
       }
     })
   }
