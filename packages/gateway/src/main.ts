@@ -193,6 +193,7 @@ export async function startGateway(options: {
       recordings: new Recordings({ journal, log }),
       leases,
       approvals,
+      approvalUrl: (id) => `${config.publicUrl}/approvals/${id}`,
       live,
       audit,
       metrics,

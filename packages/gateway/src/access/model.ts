@@ -31,6 +31,8 @@ export interface Target {
   readonly credentials: IssuerAccount
   /** `strict`: an event is synced to disk before its operation is forwarded, and so survives the host's crash too. */
   readonly recording: 'written' | 'strict'
+  /** How long a statement waits for people before it fails. Left out: ten minutes. */
+  readonly approvalWaitSeconds?: number
 }
 
 /** The gateway's own account on a target: makes and removes the temporary credentials, runs nothing of anybody's. */

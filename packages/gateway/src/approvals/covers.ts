@@ -44,6 +44,7 @@ function isOfPattern(shown: KeptStatement, grant: GrantWish, now: BoundStatement
     JSON.stringify(shown.executes) === JSON.stringify(now.executes) &&
     JSON.stringify(shown.searchPath) === JSON.stringify(now.searchPath) &&
     shown.readingDigest === readingDigest(now.reading) &&
+    shown.objects === now.objects &&
     shown.parameters.length === now.parameters.length &&
     now.parameters.every((parameter, i) => {
       const before = shown.parameters[i]

@@ -66,6 +66,7 @@ const DIFFERENCES: readonly (readonly [what: string, changed: Partial<ApprovalAs
     'a function that is called',
     { statement: statement({ reading: { ...reading, facts: { ...facts, functions: ['pg_sleep'] } } }) },
   ],
+  ['a table that was made anew by the same name', { statement: statement({ objects: 'other' }) }],
   ['another target', { target: 'other' }],
   ['another database', { database: 'other' }],
   ['another principal', { principal: person('other-agent', [], { kind: 'agent', actingFor: ana }) }],

@@ -30,6 +30,7 @@ export function approvalDigest(binding: ApprovalBinding): string {
             value === null ? null : value.toString('base64'),
           ]),
           statement.executes.map(({ name, text }) => [name, text]),
+          statement.objects ?? null,
           statement.searchPath,
           readingDigest(statement.reading),
         ],

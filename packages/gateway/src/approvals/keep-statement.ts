@@ -14,7 +14,7 @@ const MAX_PARAMETERS = 1000
  * @throws SallyportError LIMIT_REACHED when it is more than anybody can review, REQUEST_INVALID when it cannot be shown
  */
 export function keepStatement(statement: BoundStatement): KeptStatement {
-  const { text, parameters, executes, searchPath, reading, shape } = statement
+  const { text, parameters, executes, searchPath, reading, shape, objects } = statement
   const texts = [text, ...executes.map((one) => one.text)]
   const bytes = parameters.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
   if (texts.join('').length > MAX_TEXT || bytes > MAX_PARAMETER_BYTES || parameters.length > MAX_PARAMETERS) {
@@ -41,6 +41,7 @@ export function keepStatement(statement: BoundStatement): KeptStatement {
     operations: [...new Set(reading.operations.map(describe))],
     readingDigest: readingDigest(reading),
     ...(shape === undefined ? {} : { shape }),
+    ...(objects === undefined ? {} : { objects }),
   }
 }
 

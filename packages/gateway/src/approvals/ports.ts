@@ -27,6 +27,8 @@ export interface BoundStatement {
   readonly searchPath: readonly string[]
   /** The statement without its literals; left out for one that has no shape. Equal shapes have the same parse tree. */
   readonly shape?: string
+  /** What it is about, as it is on the target now: a hash of the definitions of its relations and functions. */
+  readonly objects?: string
 }
 
 /** Everything that an approval is bound to. Whatever differs asks again. */
@@ -104,6 +106,7 @@ export interface KeptStatement {
   /** Of operations, privileges and facts: two readings with one digest do the same. */
   readonly readingDigest: string
   readonly shape?: string
+  readonly objects?: string
 }
 
 /** A request and what became of it. */

@@ -12,6 +12,8 @@ export interface AuditEvent {
     | 'lease.revoke'
     | 'lease.revoke-failed'
     | 'lease.stray'
+    | 'lease.elevate'
+    | 'lease.restore'
     | 'approval.request'
     | 'approval.decide'
     | 'approval.expire'

@@ -1,6 +1,8 @@
 import { SallyportError } from '../access/errors.ts'
+import type { Capability } from '../access/capability.ts'
 import { inTime } from '../access/in-time.ts'
 import type { Principal, Target } from '../access/model.ts'
+import { type AssignCapability, LeasePrivileges, type Privilege } from './lease-privileges.ts'
 import type { Credential, CredentialPlan, Upstream } from '../protocols/contract.ts'
 
 /** One temporary credential, for one session. Disposing of it revokes it, and never throws. */
@@ -20,6 +22,12 @@ export interface Lease extends AsyncDisposable {
    * demand.
    */
   connect(signal: AbortSignal): Promise<Upstream>
+  /**
+   * Lets the credential do more for one approved statement, also while a session is on it. Releasing takes that away again
+   * and never rejects: where it cannot be, the lease ends.
+   * @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED, LEASE_FAILED
+   */
+  elevate(extra: Capability): Promise<Privilege>
 }
 
 /** As `ProtocolAdapter.connect`. */
@@ -37,6 +45,7 @@ export class HeldLease {
   readonly target: Target
   readonly plan: CredentialPlan
   readonly madeAt: number
+  readonly privileges: LeasePrivileges
   sessionId: string | undefined
   principal: Principal | undefined
   /** Set once revocation has begun; resolves with why it failed. */
@@ -52,9 +61,16 @@ export class HeldLease {
   #ready: Upstream | undefined
   #used = false
 
-  constructor(target: Target, plan: CredentialPlan, connect: Connect, madeAt: number) {
+  constructor(
+    target: Target,
+    plan: CredentialPlan,
+    connect: Connect,
+    madeAt: number,
+    assign: AssignCapability,
+  ) {
     this.target = target
     this.plan = plan
+    this.privileges = new LeasePrivileges(plan.capability, assign)
     this.madeAt = madeAt
     this.#connect = connect
   }

@@ -12,6 +12,8 @@ import { revokeLease } from './revoke-lease.ts'
 const RELEASE_MS = 5_000
 /** Longer than any statement of an issuer may take; after it, the sweeper tries again. */
 const REVOKE_MS = 15_000
+/** A statement waits for it, and what was to be taken away is still there meanwhile. */
+const ASSIGN_MS = 10_000
 /** A stop does not wait longer for what the next start can do as well. */
 const TIDY_MS = 2_000
 
@@ -71,7 +73,9 @@ export class HeldLeases {
     const latest = now() + target.credentials.ttlSeconds * 1000
     const expiresAt = new Date(Math.min(latest, forSession?.deadline?.getTime() ?? latest))
     const plan = issuer.plan(owner, newLeaseId(), capability, expiresAt)
-    const lease = new HeldLease(target, plan, connect, now())
+    const lease = new HeldLease(target, plan, connect, now(), (own, extra) =>
+      issuer.assign(plan.handle, own, extra, AbortSignal.timeout(ASSIGN_MS)),
+    )
     lease.sessionId = forSession?.sessionId
     lease.principal = forSession?.principal
     this.#held.set(lease.id, lease)

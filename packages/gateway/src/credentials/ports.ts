@@ -46,7 +46,13 @@ export interface LeaseStore {
 
 /** What happens to leases, for the audit log. `audit/ports.ts` has the same words for it. */
 export interface LeaseEvent {
-  readonly type: 'lease.issue' | 'lease.revoke' | 'lease.revoke-failed' | 'lease.stray'
+  readonly type:
+    | 'lease.issue'
+    | 'lease.revoke'
+    | 'lease.revoke-failed'
+    | 'lease.stray'
+    | 'lease.elevate'
+    | 'lease.restore'
   readonly principal?: string
   readonly target?: string
   readonly sessionId?: string

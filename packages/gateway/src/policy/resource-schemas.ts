@@ -65,6 +65,12 @@ export const TARGET = z.strictObject({
     .record(z.string().min(1).max(63), z.string('must be a text: put it in quotes').max(255))
     .default({}),
   recording: z.enum(['written', 'strict']).default('written'),
+  approvals: z
+    .strictObject({
+      /** How long a statement waits for people. Its connection, and what its transaction has locked, wait with it. */
+      wait: DURATION,
+    })
+    .optional(),
   credentials: z.strictObject({
     issuer: z.literal('postgres-role'),
     username: IDENTIFIER,

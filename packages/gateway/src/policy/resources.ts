@@ -115,6 +115,7 @@ function targetOf(
     tls: { mode: tls.mode, ...(ca === undefined ? {} : { ca }) },
     tags: resource.tags,
     recording: resource.recording,
+    ...(resource.approvals === undefined ? {} : { approvalWaitSeconds: resource.approvals.wait }),
     credentials: {
       issuer: credentials.issuer,
       username: credentials.username,

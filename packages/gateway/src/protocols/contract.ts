@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Capability } from '../access/capability.ts'
 import type { ApprovalNeed } from '../access/approval.ts'
 import type { Catalog } from '../access/catalog.ts'
-import type { SallyportError } from '../access/errors.ts'
+import type { ErrorCode, SallyportError } from '../access/errors.ts'
 import type { HiddenColumns, MaskedColumn, ResultMasks } from '../access/masking.ts'
 import type { Obligation, StatementReading, Target } from '../access/model.ts'
 import type { Permit } from '../access/permit.ts'
@@ -73,14 +73,8 @@ export interface Verdict {
   /** For a denial: what and why, for the person or agent who wrote the statement. */
   readonly reason?: string
   readonly hint?: string
-  readonly code?:
-    | 'ACCESS_POLICY_DENIED'
-    | 'ACCESS_POLICY_ERROR'
-    | 'ACCESS_STATEMENT_OPAQUE'
-    | 'APPROVAL_PENDING'
-    | 'APPROVAL_DENIED'
-    | 'APPROVAL_EXPIRED'
-    | 'APPROVAL_CHANGED'
+  /** Left out: ACCESS_POLICY_DENIED. */
+  readonly code?: ErrorCode
   /** The guard's epoch when it was asked. A verdict of another epoch is no verdict. */
   readonly epoch: number
   /** False when it hangs on something that changes with every call (the time): ask again each time. */

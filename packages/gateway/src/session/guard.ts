@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { SallyportError } from '../access/errors.ts'
+import type { ApprovalNeed, GrantedApproval } from '../access/approval.ts'
 import type { Catalog } from '../access/catalog.ts'
 import type { HiddenColumns } from '../access/masking.ts'
 import type {
@@ -10,6 +10,7 @@ import type {
   StatementReading,
   Target,
 } from '../access/model.ts'
+import { mergeNeeds } from '../policy/approval-rule.ts'
 import { circumstances, ofTheMoment } from '../policy/circumstances.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
 import type {
@@ -22,6 +23,7 @@ import type {
 } from '../protocols/contract.ts'
 import type { Catalogs } from './catalogs.ts'
 import type { SessionMetrics } from './ports.ts'
+import { SessionApprovals, type SessionApprovalsOptions } from './session-approvals.ts'
 
 const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
 const CHANGES_CATALOG: ReadonlySet<Action> = new Set(['create', 'alter', 'drop'])
@@ -61,6 +63,7 @@ export class SessionGuard implements Guard {
   readonly #shared: Verdicts
   readonly #catalog: Catalog
   readonly #metrics: Pick<SessionMetrics, 'decided'>
+  readonly #approvals: SessionApprovals
   #cache: VerdictCache | undefined
   #cacheEpoch = -1
 
@@ -76,6 +79,10 @@ export class SessionGuard implements Guard {
     readonly recorder: SessionRecorder
     readonly metrics: Pick<SessionMetrics, 'decided'>
     readonly signal: AbortSignal
+    readonly approvals: Pick<
+      SessionApprovalsOptions,
+      'approvals' | 'reported' | 'elevate' | 'wait' | 'urlOf' | 'onPending'
+    >
   }) {
     this.sessionId = options.context.sessionId
     this.target = options.target.name
@@ -89,6 +96,15 @@ export class SessionGuard implements Guard {
     this.#shared = options.verdicts
     this.#catalog = options.catalog
     this.#metrics = options.metrics
+    this.#approvals = new SessionApprovals({
+      ...options.approvals,
+      principal: options.principal,
+      target: options.target,
+      context: options.context,
+      policyVersion: () => options.point.version,
+      catalog: () => this.catalog,
+      authorize: (reading, approval) => this.authorize(reading, approval),
+    })
   }
 
   get epoch(): number {
@@ -112,7 +128,8 @@ export class SessionGuard implements Guard {
     return this.#cache
   }
 
-  authorize(reading: StatementReading): Verdict {
+  /** @param approval what people have said to this very statement */
+  authorize(reading: StatementReading, approval?: GrantedApproval): Verdict {
     const { epoch } = this
     const operations = reading.operations.length === 0 ? [CONNECT] : reading.operations
     if (reading.facts.reading === 'opaque') {
@@ -132,20 +149,29 @@ export class SessionGuard implements Guard {
       }
     }
     const began = performance.now()
-    const verdict = this.#ask(operations, reading, epoch)
+    const verdict = this.#ask(operations, reading, epoch, approval)
     this.#metrics.decided((performance.now() - began) / 1000)
     return verdict
   }
 
-  /** @throws SallyportError LIMIT_REACHED: nobody can be asked */
-  requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
-    return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
+  requestApproval(subject: ApprovalSubject, verdict: Verdict): Promise<PendingApproval> {
+    return this.#approvals.request(subject, verdict)
   }
 
-  #ask(operations: readonly Operation[], reading: StatementReading, epoch: number): Verdict {
+  #ask(
+    operations: readonly Operation[],
+    reading: StatementReading,
+    epoch: number,
+    approval: GrantedApproval | undefined,
+  ): Verdict {
     const described = operations.map(describeOperation)
     const policies = new Set<string>()
-    const context = { ...this.#context, now: Date.now() }
+    const needs: ApprovalNeed[] = []
+    const context = {
+      ...this.#context,
+      now: Date.now(),
+      ...(approval === undefined ? {} : { approval }),
+    }
     for (const operation of operations) {
       const decision = this.#point.decide({
         principal: this.#principal,
@@ -154,6 +180,10 @@ export class SessionGuard implements Guard {
         facts: reading.facts,
         context,
       })
+      if (decision.effect === 'deny' && decision.approval !== undefined) {
+        needs.push(decision.approval)
+        continue
+      }
       if (decision.effect === 'deny') {
         const { reason } = decision
         return {
@@ -174,6 +204,7 @@ export class SessionGuard implements Guard {
       }
       for (const id of decision.policies) policies.add(id)
     }
+    if (needs.length > 0) return this.#needsApproval(mergeNeeds(needs), described, epoch)
     const changesCatalog = operations.some((operation) => CHANGES_CATALOG.has(operation.action))
     if (changesCatalog) this.#catalogs.mayChange(this.#target)
     const ids = [...policies].toSorted()
@@ -184,6 +215,21 @@ export class SessionGuard implements Guard {
       // Asked again each time, so that the catalog is looked at after each time it runs.
       reusable: !changesCatalog && this.#reusable(),
       json: JSON.stringify({ effect: 'permit', policies: ids, operations: described }),
+    }
+  }
+
+  /** Nothing forbids it but that nobody has been asked yet. */
+  #needsApproval(approval: ApprovalNeed, described: readonly string[], epoch: number): Verdict {
+    const { policies, reason, rules } = approval
+    return {
+      permitted: false,
+      policies,
+      reason,
+      code: 'ACCESS_POLICY_DENIED',
+      epoch,
+      reusable: this.#reusable(),
+      approval,
+      json: JSON.stringify({ effect: 'deny', policies, operations: described, reason, approval: rules }),
     }
   }
 

@@ -45,6 +45,18 @@ function files(target: object, policies = POLICIES): ResourceFile[] {
 }
 
 /** Resources over a store in memory, with `shop` in force. */
+/** No policy here asks people. */
+const NOBODY_ASKED = {
+  approvals: {
+    request: () => Promise.reject(new Error('somebody was asked')),
+    redeem: () => Promise.reject(new Error('something was redeemed')),
+  },
+  reported: {},
+  elevate: () => Promise.reject(new Error('something was granted')),
+  wait: { ms: 0, keeps: false },
+  urlOf: (id: string) => id,
+}
+
 async function started() {
   let kept: ResourceSet | undefined
   const point = new DecisionPoint(NO_RESOURCES)
@@ -87,6 +99,7 @@ async function started() {
       recorder: RECORDER,
       metrics: { decided: () => undefined },
       signal,
+      approvals: NOBODY_ASKED,
     })
     const resource = { type: 'Table', schema: 'public', table: 'customers' } as const
     const ask = () =>

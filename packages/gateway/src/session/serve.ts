@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
-import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
+import { capabilityOf } from '../access/capability.ts'
+import type { AccessContext, Operation, Principal, StatementReading, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
 import type { Approvals } from '../approvals/approvals.ts'
+import type { Reported } from '../approvals/ports.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { Leases } from '../credentials/leases.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -18,6 +20,7 @@ import { SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
+import type { ApprovalWait } from './session-approvals.ts'
 
 export interface SessionServices {
   readonly identity: Identity
@@ -30,6 +33,8 @@ export interface SessionServices {
   readonly live: LiveSessions
   readonly audit: Audit
   readonly metrics: SessionMetrics
+  /** Where people decide about a request. */
+  readonly approvalUrl: (id: string) => string
   /** From the first byte to being admitted or refused, in milliseconds. */
   readonly handshakeMs: number
 }
@@ -42,9 +47,16 @@ export interface SessionOrigin {
   readonly clientSession?: string
   /** The model's tool call that it is for (`toolu_…`), as its client reported it. */
   readonly toolUseId?: string
+  /** How long its statements wait for people, and whether their requests outlive it. Left out: as the target says. */
+  readonly approvals?: ApprovalWait
+  /** Told which request a statement waits for. */
+  readonly onApproval?: (id: string) => void
   /** Told the session's id as soon as it has one. */
   readonly onSession?: (sessionId: string) => void
 }
+
+/** Longer than people need who have been told, shorter than a transaction should be open for. */
+const WAIT_SECONDS = 10 * 60
 
 const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
 
@@ -155,6 +167,14 @@ export async function serve(
         recorder: new CountedRecorder(recording, tally),
         metrics: services.metrics,
         signal: live.signal,
+        approvals: {
+          approvals: services.approvals,
+          reported: reportedBy(origin, proven.clientSession, purpose, greeting.clientName),
+          elevate: (reading) => lease.elevate(capabilityOf(reading.needs, schemasCreatedIn(reading))),
+          wait: origin.approvals ?? { ms: (target.approvalWaitSeconds ?? WAIT_SECONDS) * 1000, keeps: false },
+          urlOf: services.approvalUrl,
+          ...(origin.onApproval === undefined ? {} : { onPending: origin.onApproval }),
+        },
       })
       recording.seal(await adapter.relay(downstream, upstream, guard))
     } catch (error) {
@@ -174,6 +194,29 @@ export async function serve(
     }
     throw error
   }
+}
+
+/** What the client said about itself and its work: shown to people as just that. */
+function reportedBy(
+  { clientSession, toolUseId }: SessionOrigin,
+  provenSession: string | undefined,
+  purpose: string | undefined,
+  clientName: string | undefined,
+): Reported {
+  const session = provenSession ?? clientSession
+  return {
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(clientName === undefined ? {} : { clientName }),
+    ...(session === undefined ? {} : { clientSession: session }),
+    ...(toolUseId === undefined ? {} : { toolUseId }),
+  }
+}
+
+/** Whoever makes something in a schema needs CREATE on it; what that statement needs besides is in its `needs`. */
+function schemasCreatedIn({ operations }: StatementReading): readonly string[] {
+  return operations.flatMap(({ action, resource }) =>
+    action === 'create' && resource.type === 'Schema' ? [resource.schema] : [],
+  )
 }
 
 /** Aborts after `ms`, or with `stop`. */

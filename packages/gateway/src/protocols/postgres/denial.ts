@@ -70,6 +70,6 @@ function denialOf({
   reason = 'not permitted',
   hint,
 }: Verdict): SallyportError {
-  const message = code.startsWith('APPROVAL_') ? reason : `denied by policy: ${reason}`
+  const message = code.startsWith('ACCESS_') ? `denied by policy: ${reason}` : reason
   return new SallyportError(code, message, hint === undefined ? {} : { hint })
 }
