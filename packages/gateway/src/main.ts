@@ -8,6 +8,9 @@ import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
+import { approvalPayload } from './approvals/webhooks/event-payload.ts'
+import { Webhooks } from './approvals/webhooks/webhooks.ts'
+import type { Audit } from './audit/ports.ts'
 import { auditLog } from './audit/audit-log.ts'
 import type { Config, ListenAddress } from './config/config.ts'
 import { deriveKey, masterKey } from './config/master-key.ts'
@@ -89,7 +92,21 @@ export async function startGateway(options: {
   const ingest = new JournalIngest({ store, journal, log })
   await ingest.start()
   starting.defer(() => ingest.stop())
-  const audit = auditLog(journal)
+  const record = auditLog(journal)
+  const webhooks = starting.use(
+    new Webhooks({
+      endpoints: config.webhooks.endpoints,
+      allowAddresses: config.webhooks.allowAddresses,
+      audit: record,
+      log,
+    }),
+  )
+  const audit: Audit = (event) => {
+    record(event)
+    if (event.type !== 'alarm.break_glass') return
+    const { type, principal, target, sessionId, detail } = event
+    webhooks.send({ type, at: new Date(), data: { principal, target, session: sessionId, ...detail } })
+  }
   const metrics = new Metrics(
     VERSION,
     { active: () => leases.active, left: () => sweeper.left },
@@ -176,11 +193,20 @@ export async function startGateway(options: {
       audit,
       log,
       metrics,
-      limits: APPROVAL_LIMITS,
+      limits: {
+        waiting: config.approvals.maxWaiting,
+        waitingPerPrincipal: config.approvals.maxWaitingPerPrincipal,
+      },
       now: Date.now,
     }),
   )
   const approvalEvents = starting.use(new RecentEvents(approvals.feed))
+  starting.use(
+    approvals.feed.subscribe((event) => {
+      const payload = approvalPayload(event, config.publicUrl, new Date())
+      if (payload !== undefined) webhooks.send(payload)
+    }),
+  )
   await approvals.start()
 
   const acceptor = new Acceptor({
@@ -331,9 +357,6 @@ export async function startGateway(options: {
     [Symbol.asyncDispose]: close,
   }
 }
-
-/** More than people can look at; what waits is a row and a timer, so it is they who are spared. */
-const APPROVAL_LIMITS = { waiting: 5000, waitingPerPrincipal: 1000 }
 
 /** One query through MCP takes five minutes at most; what logs in for it is worth nothing after. */
 const MCP_TICKET_SECONDS = 6 * 60

@@ -20,6 +20,10 @@ export interface AuditEvent {
     | 'approval.withdraw'
     | 'approval.revoke'
     | 'approval.use'
+    | 'webhook.deliver'
+    | 'webhook.fail'
+    /** Somebody claimed an emergency: looked at afterwards. */
+    | 'alarm.break_glass'
     | 'resources.apply'
     | 'gateway.start'
     | 'gateway.stop'

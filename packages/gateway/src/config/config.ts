@@ -19,6 +19,10 @@ export interface Config {
   /** Directory of `*.yaml` and `*.cedar`; undefined: only what `sallyport apply` sent. */
   readonly resources: string | undefined
   readonly tickets: { readonly defaultTtlSeconds: number; readonly maxTtlSeconds: number }
+  readonly approvals: { readonly maxWaiting: number; readonly maxWaitingPerPrincipal: number }
+  /** Undefined: no approvals in Slack. */
+  readonly slack: SlackConfig | undefined
+  readonly webhooks: WebhooksConfig
   readonly limits: {
     /** Client connections at once, over all protocols. */
     readonly connections: number
@@ -26,6 +30,31 @@ export interface Config {
     readonly handshakeMs: number
   }
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+/** An app in a Slack workspace, connected by Socket Mode. */
+export interface SlackConfig {
+  readonly botToken: Secret
+  readonly appToken: Secret
+  readonly apiUrl: string
+  /** Approver group → channel id. */
+  readonly channels: Readonly<Record<string, string>>
+  readonly defaultChannel: string | undefined
+  readonly users: readonly { readonly slack: string; readonly issuer: string; readonly subject: string }[]
+  readonly loginWithinMs: number
+}
+
+/** Who is told of events, and how they know that it is us. */
+export interface WebhooksConfig {
+  readonly endpoints: readonly {
+    readonly url: string
+    readonly secret: Secret
+    /** `approval.requested`, `approval.*`. */
+    readonly events: readonly string[]
+    readonly statement: boolean
+  }[]
+  /** CIDR; reached although they are loopback, link-local or a metadata service. */
+  readonly allowAddresses: readonly string[]
 }
 
 export interface ListenAddress {

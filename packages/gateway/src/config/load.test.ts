@@ -34,9 +34,54 @@ test('an empty file is the defaults', async () => {
     issuers: [],
     resources: undefined,
     tickets: { defaultTtlSeconds: 900, maxTtlSeconds: 3600 },
+    approvals: { maxWaiting: 5000, maxWaitingPerPrincipal: 1000 },
+    slack: undefined,
+    webhooks: { endpoints: [], allowAddresses: [] },
     limits: { connections: 1000, handshakeMs: 10_000 },
     log: { level: 'info' },
   })
+})
+
+const SLACK = 'botToken: { env: BOT }, appToken: { env: APP }'
+const SLACK_ENV = { BOT: 'xoxb-1', APP: 'xapp-1' }
+
+test('Slack and webhooks', async () => {
+  const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
+  const config = await load(
+    `slack: { ${SLACK}, channels: { dba: C012AB3CD }, users: [{ slack: U012AB3CD, issuer: https://idp.example.com, subject: bo }] }
+webhooks: { endpoints: [{ url: https://hooks.example.com/x, secret: { env: HOOK } }], allowAddresses: [127.0.0.0/8] }`,
+    { ...SLACK_ENV, HOOK: secret },
+  )
+  expect(config.slack).toMatchObject({
+    apiUrl: 'https://slack.com/api/',
+    channels: { dba: 'C012AB3CD' },
+    users: [{ slack: 'U012AB3CD', subject: 'bo' }],
+    loginWithinMs: 86_400_000,
+  })
+  expect(config.slack?.botToken.reveal()).toBe('xoxb-1')
+  expect(config.webhooks).toMatchObject({
+    endpoints: [{ url: 'https://hooks.example.com/x', events: ['approval.*', 'alarm.*'], statement: false }],
+    allowAddresses: ['127.0.0.0/8'],
+  })
+  expect(config.webhooks.endpoints[0]?.secret.reveal()).toBe(secret)
+})
+
+test.each([
+  [`slack: { ${SLACK}, channels: { dba: general } }`, 'slack.channels.dba'],
+  [`slack: { ${SLACK}, apiUrl: http://slack.example.com/api/ }`, 'must be https'],
+  [`slack: { botToken: xoxb-1, appToken: { env: APP } }`, 'slack.botToken'],
+  [
+    `slack: { ${SLACK}, users: [{ slack: U01, issuer: https://a.example, subject: a }, { slack: U01, issuer: https://a.example, subject: b }] }`,
+    'U01 is there twice',
+  ],
+  ['webhooks: { endpoints: [{ url: ftp://x, secret: { env: BOT } }] }', 'webhooks.endpoints.0.url'],
+  ['webhooks: { endpoints: [{ url: https://x, secret: { env: BOT } }] }', 'whsec_'],
+  ['webhooks: { endpoints: [{ url: https://x, secret: { env: BOT }, events: [anything] }] }', 'event type'],
+  ['webhooks: { allowAddresses: [localhost] }', 'webhooks.allowAddresses.0'],
+])('%s is refused', async (text, part) => {
+  const message = await messageOf(text, SLACK_ENV)
+  expect(message).toContain(part)
+  expect(message).not.toContain('xoxb-1"')
 })
 
 test('everything can be said', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { SallyportError } from '../access/errors.ts'
 import { Secret } from '../access/secret.ts'
-import type { Config, IssuerConfig, ListenAddress } from './config.ts'
+import type { Config, IssuerConfig, ListenAddress, SlackConfig } from './config.ts'
 import { durationMs } from './duration.ts'
 import { configInvalid, parseConfig } from './parse-config.ts'
 import { secretResolver } from './resolve-secret.ts'
@@ -67,6 +67,17 @@ export function resolveConfig(file: ConfigFile, folder: string, env: Env): Confi
       defaultTtlSeconds: durationMs(file.tickets.defaultTtl) / 1000,
       maxTtlSeconds: durationMs(file.tickets.maxTtl) / 1000,
     },
+    approvals: file.approvals,
+    slack: file.slack && slackConfig(file.slack, secret),
+    webhooks: {
+      endpoints: file.webhooks.endpoints.map(({ url, secret: reference, events, statement }, i) => ({
+        url,
+        secret: signingSecret(secret(`webhooks.endpoints[${i}].secret`, reference), i),
+        events,
+        statement,
+      })),
+      allowAddresses: file.webhooks.allowAddresses,
+    },
     limits: { connections: file.limits.connections, handshakeMs: durationMs(file.limits.handshake) },
     log: file.log,
   }
@@ -92,6 +103,39 @@ function issuerConfig(issuer: ConfigFile['identity']['issuers'][number]): Issuer
     algorithms: issuer.algorithms,
     claims: { id, groups, kind, attributes },
   }
+}
+
+type ResolveSecret = (key: string, reference: { readonly env: string } | { readonly file: string }) => Secret
+
+function slackConfig(slack: NonNullable<ConfigFile['slack']>, secret: ResolveSecret): SlackConfig {
+  const { botToken, appToken, apiUrl, channels, defaultChannel, users, loginWithin } = slack
+  const named = users.map((user) => user.slack)
+  const twice = named.find((name, at) => named.indexOf(name) !== at)
+  // Of two people behind one Slack account, one would decide in the other's name.
+  const { protocol, hostname } = new URL(apiUrl)
+  if (protocol !== 'https:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) {
+    throw configInvalid(['"slack.apiUrl": must be https, for the bot\'s token goes there'])
+  }
+  if (twice !== undefined) throw configInvalid([`"slack.users": ${twice} is there twice`])
+  return {
+    botToken: secret('slack.botToken', botToken),
+    appToken: secret('slack.appToken', appToken),
+    apiUrl: apiUrl.endsWith('/') ? apiUrl : `${apiUrl}/`,
+    channels,
+    defaultChannel,
+    users,
+    loginWithinMs: durationMs(loginWithin),
+  }
+}
+
+/** Standard Webhooks: `whsec_` and 24 to 64 bytes in base64. A short one could be guessed from what it signs. */
+function signingSecret(secret: Secret, i: number): Secret {
+  const bytes = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret.reveal())?.[1]
+  const length = bytes === undefined ? 0 : Buffer.from(bytes, 'base64').length
+  if (length >= 24 && length <= 64) return secret
+  throw configInvalid([
+    `"webhooks.endpoints[${i}].secret": must be "whsec_" and 24 to 64 bytes in base64: printf 'whsec_%s' "$(openssl rand -base64 32)"`,
+  ])
 }
 
 /** Two providers may both have an `ana`: without distinct prefixes one would have the other's rights. */

@@ -88,6 +88,63 @@ const issuer = z.strictObject({
   claims: claims.prefault({}).describe('Which claims mean what.'),
 })
 
+/** `approval.*`, `alarm.*`, or one type. */
+const eventType = z
+  .string()
+  .regex(
+    /^(approval|alarm)\.(\*|[a-z_]+)$/,
+    'must be an event type such as "approval.requested" or "approval.*"',
+  )
+
+const webhook = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .describe('Where events are sent, by POST. Redirects are not followed.'),
+  secret: secretReference.describe('The signing secret, `whsec_…` (Standard Webhooks).'),
+  events: z.array(eventType).min(1).default(['approval.*', 'alarm.*']).describe('Which events are sent.'),
+  statement: z
+    .boolean()
+    .default(false)
+    .describe('Send the statement itself too, which may hold personal data.'),
+})
+
+const slackUser = z.strictObject({
+  slack: z
+    .string()
+    .regex(/^[UW][A-Z0-9]{2,20}$/, 'must be a Slack user id such as "U012AB3CD"')
+    .describe("The Slack user's id."),
+  issuer: z.url({ protocol: /^https?$/ }).describe('The issuer of the person that they are.'),
+  subject: z.string().min(1).describe("That person's subject (`sub`) there."),
+})
+
+const channelId = z.string().regex(/^[CGD][A-Z0-9]{2,20}$/, 'must be a Slack channel id such as "C012AB3CD"')
+
+const slack = z.strictObject({
+  botToken: secretReference.describe(
+    'The bot token, `xoxb-…`, with `chat:write`, `users:read`, `users:read.email`.',
+  ),
+  appToken: secretReference.describe('The app-level token, `xapp-…`, with `connections:write`.'),
+  apiUrl: z
+    .url({ protocol: /^https?$/ })
+    .default('https://slack.com/api/')
+    .describe("Slack's Web API; GovSlack has another one."),
+  channels: z
+    .record(z.string().min(1), channelId)
+    .default({})
+    .describe('Approver group → id of the channel that it is asked in.')
+    .meta({ type: 'map' }),
+  defaultChannel: channelId
+    .optional()
+    .describe('For groups without a channel. Left out: they are not asked in Slack.'),
+  users: z
+    .array(slackUser)
+    .default([])
+    .describe('Which person a Slack user is, where their verified e-mail addresses do not say it.'),
+  loginWithin: duration
+    .default('24h')
+    .describe('How long after a login at the gateway the groups of that login count for decisions in Slack.'),
+})
+
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
@@ -153,6 +210,36 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Short-lived secrets that clients show in place of a token.'),
+  approvals: z
+    .strictObject({
+      maxWaiting: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(5000)
+        .describe('Requests that wait for people at once.'),
+      maxWaitingPerPrincipal: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(1000)
+        .describe('The same, of one principal.'),
+    })
+    .prefault({})
+    .describe("Requests for people's word."),
+  slack: slack.optional().describe('Approvals in Slack, by Socket Mode. Left out: none.'),
+  webhooks: z
+    .strictObject({
+      endpoints: z.array(webhook).max(50).default([]).describe('Who is told.'),
+      allowAddresses: z
+        .array(z.union([z.cidrv4(), z.cidrv6()]))
+        .default([])
+        .describe(
+          'Networks (CIDR) that may be reached although they are loopback, link-local or a metadata service.',
+        ),
+    })
+    .prefault({})
+    .describe('Events for other systems, signed by Standard Webhooks.'),
   limits: z
     .strictObject({
       connections: z
