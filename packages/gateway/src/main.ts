@@ -6,6 +6,7 @@ import { duplexPair } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
+import { NO_USAGE } from './access/model.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
 import { approvalPayload } from './approvals/webhooks/event-payload.ts'
@@ -23,6 +24,8 @@ import { Leases } from './credentials/leases.ts'
 import { Sweeper } from './credentials/sweeper.ts'
 import { forgetEndedTickets } from './identity/forget-ended-tickets.ts'
 import { Identity } from './identity/identity.ts'
+import { detectionMask } from './masking/detection-mask.ts'
+import { patternDetectors } from './masking/detect/detectors.ts'
 import { capabilityFor } from './policy/capability-for.ts'
 import { DecisionPoint } from './policy/decision-point.ts'
 import { NO_RESOURCES, readResources } from './policy/resources.ts'
@@ -36,6 +39,8 @@ import { Catalogs } from './session/catalogs.ts'
 import { Verdicts } from './session/guard.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
+import { UsageBook } from './session/recent-usage.ts'
+import { MaskShelf } from './session/statement-masks.ts'
 import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
 import { StoredApprovals } from './store/approvals.ts'
 import { JournalIngest } from './store/ingest.ts'
@@ -221,6 +226,11 @@ export async function startGateway(options: {
       approvals,
       approvalUrl: (id) => `${config.publicUrl}/approvals/${id}`,
       live,
+      usage: new UsageBook(),
+      masks: {
+        shelf: new MaskShelf((purpose) => deriveKey(master, `mask ${purpose}`)),
+        detector: detectionMask(patternDetectors(), true),
+      },
       audit,
       metrics,
       handshakeMs: config.limits.handshakeMs,
@@ -256,7 +266,8 @@ export async function startGateway(options: {
       get: (name) => point.resources.targets.get(name),
       describe: async (principal, target) => {
         const catalog = await catalogs.of(target)
-        const context = { sessionId: '', sourceIp: '', via: 'mcp' as const, now: Date.now() }
+        const now = Date.now()
+        const context = { sessionId: '', sourceIp: '', via: 'mcp' as const, now, usage: NO_USAGE }
         const { grants } = capabilityFor(point, principal, target, catalog, context)
         const readable = new Set(
           grants.filter((g) => g.verb === 'select').map((g) => `${g.schema}\0${g.table}`),

@@ -167,6 +167,9 @@ export interface RecentUsage {
   readonly lastHour: Usage
 }
 
+const NOTHING_DONE: Usage = { statements: 0, rows: 0, denials: 0 }
+export const NO_USAGE: RecentUsage = { lastMinute: NOTHING_DONE, lastHour: NOTHING_DONE }
+
 export interface Usage {
   /** Statements that were decided on, permitted or not. */
   readonly statements: number

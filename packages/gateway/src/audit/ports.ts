@@ -3,6 +3,8 @@ export interface AuditEvent {
   readonly type:
     | 'authentication.failed'
     | 'access.denied'
+    /** A policy with `@alarm` permitted something: somebody broke the glass, and it is to be reviewed. */
+    | 'access.alarm'
     | 'session.start'
     | 'session.end'
     | 'session.kill'

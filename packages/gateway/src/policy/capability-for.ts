@@ -1,6 +1,7 @@
 import { capabilityOf } from '../access/capability.ts'
 import type { Capability, Grant, Verb } from '../access/capability.ts'
 import type { Catalog } from '../access/catalog.ts'
+import { NO_USAGE } from '../access/model.ts'
 import type { AccessContext, Action, Principal, Resource, Target } from '../access/model.ts'
 import { circumstances } from './circumstances.ts'
 import type { DecisionPoint } from './decision-point.ts'
@@ -33,11 +34,13 @@ export function capabilityFor(
   catalog: Catalog,
   context: AccessContext,
 ): Capability {
-  const key = keyFor(point.contextUse(), principal, target, catalog, context)
+  // How much was done of late is not for the credential: it is for this session as long as it lasts, and counts change.
+  const asked = { ...context, usage: NO_USAGE }
+  const key = keyFor(point.contextUse(), principal, target, catalog, asked)
   const known = key === undefined ? undefined : point.capabilities.get(key)
   if (known !== undefined) return known
   const may = (action: Action, resource: Resource): boolean =>
-    permitsSome(point, principal, target, { action, resource }, context)
+    permitsSome(point, principal, target, { action, resource }, asked)
   const verbsOf = new Map<string, readonly Verb[]>()
   const grants: Grant[] = []
   for (const { schema, name } of catalog.relations) {
@@ -99,6 +102,7 @@ function keyFor(
   catalog: Catalog,
   context: AccessContext,
 ): string | undefined {
-  const around = circumstances(parts, principal, target, context)
+  const lasting = new Set([...parts].filter((part) => part !== 'lastMinute' && part !== 'lastHour'))
+  const around = circumstances(lasting, principal, target, context)
   return around === undefined ? undefined : `${catalog.version} ${around}`
 }

@@ -11,7 +11,16 @@ const MOST_COMBINATIONS = 128
 const FUNCTION_NAME = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?$/
 
 /** Only of these can a statement be that runs in a read-only transaction. */
-const READS: ReadonlySet<Action> = new Set<Action>(['connect', 'select', 'copyOut', 'call', 'set', 'listen'])
+const READS: ReadonlySet<Action> = new Set<Action>([
+  'connect',
+  'select',
+  'copyOut',
+  'call',
+  'set',
+  'listen',
+  'reveal',
+  'infer',
+])
 
 /**
  * Statements of which at least one is permitted if policy permits any statement at all with this action; none when no

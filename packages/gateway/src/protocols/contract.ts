@@ -84,6 +84,8 @@ export interface Verdict {
    * nothing. A statement beyond them is one that was not read, and its answer is closed.
    */
   readonly masks?: readonly ResultMasks[]
+  /** Policies among `policies` that raise an alarm whenever they permit something (`@alarm`). */
+  readonly alarms?: readonly string[]
   /** Not permitted, but people can permit it: `Guard.requestApproval`. */
   readonly approval?: ApprovalNeed
   /** `{"effect":…,"policies":…,"operations":…}`, as the recording holds it; made once per verdict, not per statement. */

@@ -1,5 +1,7 @@
+import type { MaskedColumn } from '../access/masking.ts'
 import type { RecordingWaiter, SessionRecorder, Verdict } from '../protocols/contract.ts'
 import type { DecisionTally } from './ports.ts'
+import type { UsagePage } from './recent-usage.ts'
 
 /**
  * Counts decisions where each passes once, those too that were kept from an earlier statement: no statement is forwarded
@@ -8,19 +10,23 @@ import type { DecisionTally } from './ports.ts'
 export class CountedRecorder implements SessionRecorder {
   readonly #recorder: SessionRecorder
   readonly #tally: DecisionTally
+  readonly #usage: UsagePage
 
-  constructor(recorder: SessionRecorder, tally: DecisionTally) {
+  constructor(recorder: SessionRecorder, tally: DecisionTally, usage: UsagePage) {
     this.#recorder = recorder
     this.#tally = tally
+    this.#usage = usage
   }
 
   statement(text: string, verdict: Verdict): number {
     if (verdict.permitted) this.#tally.permit++
     else this.#tally.deny++
+    this.#usage.statement(Date.now(), verdict.permitted)
     return this.#recorder.statement(text, verdict)
   }
 
   execute(statement: number, parameters: string): number {
+    this.#usage.statement(Date.now(), true)
     return this.#recorder.execute(statement, parameters)
   }
 
@@ -31,8 +37,10 @@ export class CountedRecorder implements SessionRecorder {
     bytes: number,
     microseconds: number,
     sqlstate?: string,
+    masked?: readonly MaskedColumn[],
   ): void {
-    this.#recorder.result(of, tag, rows, bytes, microseconds, sqlstate)
+    if (rows > 0) this.#usage.rows(Date.now(), rows)
+    this.#recorder.result(of, tag, rows, bytes, microseconds, sqlstate, masked)
   }
 
   written(waiter: RecordingWaiter): void {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import type { ApprovalNeed, GrantedApproval } from '../access/approval.ts'
 import type { Catalog } from '../access/catalog.ts'
-import type { HiddenColumns } from '../access/masking.ts'
+import type { GrantedApproval } from '../access/approval.ts'
+import type { HiddenColumns, Mask } from '../access/masking.ts'
 import type {
   AccessContext,
   Action,
@@ -10,9 +10,9 @@ import type {
   StatementReading,
   Target,
 } from '../access/model.ts'
-import { mergeNeeds } from '../policy/approval-rule.ts'
 import { circumstances, ofTheMoment } from '../policy/circumstances.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
+import { hiddenWhatever } from '../policy/hidden-data.ts'
 import type {
   ApprovalSubject,
   Guard,
@@ -22,10 +22,17 @@ import type {
   VerdictCache,
 } from '../protocols/contract.ts'
 import type { Catalogs } from './catalogs.ts'
+import { decideStatement } from './decide-statement.ts'
+import type { StatementDecision } from './decide-statement.ts'
 import type { SessionMetrics } from './ports.ts'
 import { SessionApprovals, type SessionApprovalsOptions } from './session-approvals.ts'
+import type { UsagePage } from './recent-usage.ts'
+import { hiddenColumns, statementMasks } from './statement-masks.ts'
+import type { MaskShelf } from './statement-masks.ts'
 
 const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
+/** How long what is hidden is kept where that hangs on the moment. */
+const HIDDEN_MS = 1000
 const CHANGES_CATALOG: ReadonlySet<Action> = new Set(['create', 'alter', 'drop'])
 
 /** Verdicts kept per principal and target. Applications have some hundred statement shapes. */
@@ -49,6 +56,13 @@ export class Verdicts {
   }
 }
 
+/** What masks are made of. */
+export interface GuardMasks {
+  readonly shelf: MaskShelf
+  /** For values that nobody classified. */
+  readonly detector: Mask | undefined
+}
+
 /** The policy enforcement point of one session: puts statements to the decision point, and says what came out. */
 export class SessionGuard implements Guard {
   readonly sessionId: string
@@ -64,6 +78,10 @@ export class SessionGuard implements Guard {
   readonly #catalog: Catalog
   readonly #metrics: Pick<SessionMetrics, 'decided'>
   readonly #approvals: SessionApprovals
+  readonly #usage: UsagePage
+  readonly #masks: GuardMasks
+  readonly #onAlarm: (verdict: Verdict, operations: readonly string[]) => void
+  #hidden: { epoch: number; at: number; columns: HiddenColumns | undefined } | undefined
   #cache: VerdictCache | undefined
   #cacheEpoch = -1
 
@@ -78,6 +96,10 @@ export class SessionGuard implements Guard {
     readonly verdicts: Verdicts
     readonly recorder: SessionRecorder
     readonly metrics: Pick<SessionMetrics, 'decided'>
+    readonly usage: UsagePage
+    readonly masks: GuardMasks
+    /** A statement was permitted by a policy with `@alarm`, before it runs. What it throws is the caller's of `authorize`. */
+    readonly onAlarm: (verdict: Verdict, operations: readonly string[]) => void
     readonly signal: AbortSignal
     readonly approvals: Pick<
       SessionApprovalsOptions,
@@ -105,6 +127,9 @@ export class SessionGuard implements Guard {
       catalog: () => this.catalog,
       authorize: (reading, approval) => this.authorize(reading, approval),
     })
+    this.#usage = options.usage
+    this.#masks = options.masks
+    this.#onAlarm = options.onAlarm
   }
 
   get epoch(): number {
@@ -116,7 +141,15 @@ export class SessionGuard implements Guard {
   }
 
   get hidden(): HiddenColumns | undefined {
-    return undefined
+    const { epoch } = this
+    const now = Date.now()
+    const known = this.#hidden
+    const isFresh = this.#reusable() || now - (known?.at ?? 0) < HIDDEN_MS
+    if (known?.epoch === epoch && isFresh) return known.columns
+    const isHidden = hiddenWhatever(this.#point, this.#principal, this.#target, this.#now())
+    const columns = isHidden && hiddenColumns(this.catalog, isHidden)
+    this.#hidden = { epoch, at: now, columns }
+    return columns
   }
 
   get verdicts(): VerdictCache {
@@ -131,26 +164,42 @@ export class SessionGuard implements Guard {
   /** @param approval what people have said to this very statement */
   authorize(reading: StatementReading, approval?: GrantedApproval): Verdict {
     const { epoch } = this
-    const operations = reading.operations.length === 0 ? [CONNECT] : reading.operations
-    if (reading.facts.reading === 'opaque') {
-      const described = operations.map(describeOperation)
-      const reason = reading.opaqueBecause ?? 'the statement could not be read'
-      const hint = 'what cannot be read could do anything, so it is not run; write it in a plainer way'
-      const denial = { effect: 'deny', policies: [], operations: described, reason }
-      return {
-        permitted: false,
-        policies: [],
-        reason,
-        hint,
-        code: 'ACCESS_STATEMENT_OPAQUE',
-        epoch,
-        reusable: true,
-        json: JSON.stringify(denial),
-      }
-    }
     const began = performance.now()
-    const verdict = this.#ask(operations, reading, epoch, approval)
-    this.#metrics.decided((performance.now() - began) / 1000)
+    const context = { ...this.#now(), ...(approval === undefined ? {} : { approval }) }
+    const decision = decideStatement(this.#point, {
+      principal: this.#principal,
+      target: this.#target,
+      reading,
+      context,
+    })
+    if (reading.facts.reading === 'complete') this.#metrics.decided((performance.now() - began) / 1000)
+    const operations = reading.operations.length === 0 ? [CONNECT] : reading.operations
+    const described = [...new Set(operations.map(describeOperation))]
+    if (decision.effect === 'deny') return this.#denial(decision, described, epoch)
+    const changesCatalog = operations.some((operation) => CHANGES_CATALOG.has(operation.action))
+    if (changesCatalog) this.#catalogs.mayChange(this.#target)
+    const { policies, alarms, guesses } = decision
+    const masks = decision.masks?.map((plan) =>
+      statementMasks(plan, this.#masks.shelf, this.catalog, this.#masks.detector),
+    )
+    const verdict: Verdict = {
+      permitted: true,
+      policies,
+      epoch,
+      // Asked again each time, so that the catalog is looked at after each time it runs, and every alarm is raised.
+      reusable: !changesCatalog && alarms.length === 0 && approval === undefined && this.#reusable(),
+      ...(masks === undefined ? {} : { masks }),
+      ...(alarms.length === 0 ? {} : { alarms }),
+      json: JSON.stringify({
+        effect: 'permit',
+        policies,
+        operations: described,
+        ...(alarms.length === 0 ? {} : { alarms }),
+        ...(guesses === 0 ? {} : { guesses }),
+        ...(approval === undefined ? {} : { approval: approval.id }),
+      }),
+    }
+    if (alarms.length > 0) this.#onAlarm(verdict, described)
     return verdict
   }
 
@@ -158,79 +207,30 @@ export class SessionGuard implements Guard {
     return this.#approvals.request(subject, verdict)
   }
 
-  #ask(
-    operations: readonly Operation[],
-    reading: StatementReading,
+  #denial(
+    decision: Extract<StatementDecision, { effect: 'deny' }>,
+    operations: readonly string[],
     epoch: number,
-    approval: GrantedApproval | undefined,
   ): Verdict {
-    const described = operations.map(describeOperation)
-    const policies = new Set<string>()
-    const needs: ApprovalNeed[] = []
-    const context = {
-      ...this.#context,
-      now: Date.now(),
-      ...(approval === undefined ? {} : { approval }),
-    }
-    for (const operation of operations) {
-      const decision = this.#point.decide({
-        principal: this.#principal,
-        target: this.#target,
-        operation,
-        facts: reading.facts,
-        context,
-      })
-      if (decision.effect === 'deny' && decision.approval !== undefined) {
-        needs.push(decision.approval)
-        continue
-      }
-      if (decision.effect === 'deny') {
-        const { reason } = decision
-        return {
-          permitted: false,
-          policies: decision.policies,
-          reason,
-          ...(decision.hint === undefined ? {} : { hint: decision.hint }),
-          code: 'ACCESS_POLICY_DENIED',
-          epoch,
-          reusable: this.#reusable(),
-          json: JSON.stringify({
-            effect: 'deny',
-            policies: decision.policies,
-            operations: described,
-            reason,
-          }),
-        }
-      }
-      for (const id of decision.policies) policies.add(id)
-    }
-    if (needs.length > 0) return this.#needsApproval(mergeNeeds(needs), described, epoch)
-    const changesCatalog = operations.some((operation) => CHANGES_CATALOG.has(operation.action))
-    if (changesCatalog) this.#catalogs.mayChange(this.#target)
-    const ids = [...policies].toSorted()
-    return {
-      permitted: true,
-      policies: ids,
-      epoch,
-      // Asked again each time, so that the catalog is looked at after each time it runs.
-      reusable: !changesCatalog && this.#reusable(),
-      json: JSON.stringify({ effect: 'permit', policies: ids, operations: described }),
-    }
-  }
-
-  /** Nothing forbids it but that nobody has been asked yet. */
-  #needsApproval(approval: ApprovalNeed, described: readonly string[], epoch: number): Verdict {
-    const { policies, reason, rules } = approval
+    const { policies, reason, hint, code, approval } = decision
+    const rules = approval === undefined ? {} : { approval: approval.rules }
     return {
       permitted: false,
       policies,
       reason,
-      code: 'ACCESS_POLICY_DENIED',
+      ...(hint === undefined ? {} : { hint }),
+      code,
       epoch,
-      reusable: this.#reusable(),
-      approval,
-      json: JSON.stringify({ effect: 'deny', policies, operations: described, reason, approval: rules }),
+      // What could not be read is denied whatever the circumstances.
+      reusable: code === 'ACCESS_STATEMENT_OPAQUE' || this.#reusable(),
+      ...(approval === undefined ? {} : { approval }),
+      json: JSON.stringify({ effect: 'deny', policies, operations, reason, ...rules }),
     }
+  }
+
+  #now(): AccessContext {
+    const now = Date.now()
+    return { ...this.#context, now, usage: this.#usage.recent(now) }
   }
 
   #reusable(): boolean {

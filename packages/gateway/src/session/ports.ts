@@ -18,6 +18,8 @@ export interface SessionMetrics {
   refused(code: ErrorCode): void
   /** The same one for every session on a target. */
   decisions(target: Target): DecisionTally
+  /** A policy with `@alarm` permitted something. */
+  alarmed(target: Target): void
   /** Policy was asked about one connection or statement, and took this long. */
   decided(seconds: number): void
 }

@@ -12,6 +12,8 @@ import { NO_RESOURCES } from '../policy/resources.ts'
 import { Catalogs } from './catalogs.ts'
 import { SessionGuard, Verdicts } from './guard.ts'
 import { LiveSessions } from './live-sessions.ts'
+import { UsagePage } from './recent-usage.ts'
+import { MaskShelf } from './statement-masks.ts'
 import { ResourcesInForce } from './resources-in-force.ts'
 
 const CATALOG: Catalog = catalogOf([])
@@ -98,6 +100,9 @@ async function started() {
       verdicts,
       recorder: RECORDER,
       metrics: { decided: () => undefined },
+      usage: new UsagePage(),
+      masks: { shelf: new MaskShelf(() => Buffer.alloc(32)), detector: undefined },
+      onAlarm: () => undefined,
       signal,
       approvals: NOBODY_ASKED,
     })

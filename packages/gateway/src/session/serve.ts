@@ -16,10 +16,11 @@ import type { Recordings } from '../recording/recordings.ts'
 import type { SessionRecording } from '../recording/session-recording.ts'
 import type { Catalogs } from './catalogs.ts'
 import { CountedRecorder } from './counted-recorder.ts'
-import { SessionGuard, type Verdicts } from './guard.ts'
+import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
+import type { UsageBook } from './recent-usage.ts'
 import type { ApprovalWait } from './session-approvals.ts'
 
 export interface SessionServices {
@@ -31,6 +32,8 @@ export interface SessionServices {
   readonly leases: Leases
   readonly approvals: Approvals
   readonly live: LiveSessions
+  readonly usage: UsageBook
+  readonly masks: GuardMasks
   readonly audit: Audit
   readonly metrics: SessionMetrics
   /** Where people decide about a request. */
@@ -105,13 +108,27 @@ export async function serve(
       via: origin.via,
       ...(purpose === undefined ? {} : { purpose }),
     }
-    const now = { ...context, now: Date.now() }
+    const usage = services.usage.of(principal, target.name)
+    const moment = Date.now()
+    const now = { ...context, now: moment, usage: usage.recent(moment) }
     const tally = services.metrics.decisions(target)
     const began = performance.now()
     const decision = services.point.decide({ principal, target, operation: CONNECT, context: now })
     services.metrics.decided((performance.now() - began) / 1000)
     tally[decision.effect]++
     const permit = Permit.from(decision, principal, target, adapter.discharges)
+    const raise = (policies: readonly string[], operations: readonly string[]): void => {
+      services.metrics.alarmed(target)
+      const detail = { policies, operations, ...(purpose === undefined ? {} : { purpose }) }
+      services.audit({
+        type: 'access.alarm',
+        principal: principal.id,
+        target: target.name,
+        sessionId: id,
+        detail,
+      })
+    }
+    if (decision.effect === 'permit' && decision.alarms !== undefined) raise(decision.alarms, ['connect'])
 
     using live = services.live.open({ id, principal, target, context, ticketId: proven.ticketId }, stop)
     if (proven.deadline !== undefined) live.endAt(proven.deadline)
@@ -170,8 +187,11 @@ export async function serve(
         catalogs: services.catalogs,
         catalog,
         verdicts: services.verdicts,
-        recorder: new CountedRecorder(recording, tally),
+        recorder: new CountedRecorder(recording, tally, usage),
         metrics: services.metrics,
+        usage,
+        masks: services.masks,
+        onAlarm: ({ alarms = [] }, operations) => raise(alarms, operations),
         signal: live.signal,
         approvals: {
           approvals: services.approvals,

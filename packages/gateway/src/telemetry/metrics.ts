@@ -53,6 +53,12 @@ export class Metrics {
     labelNames: ['code'] as const,
     registers: [this.#registry],
   })
+  readonly #alarms = new Counter({
+    name: 'sallyport_alarms_total',
+    help: 'Statements and connections that a policy with @alarm permitted',
+    labelNames: ['target'] as const,
+    registers: [this.#registry],
+  })
   /** Of decisions that policy was really asked for, not of those that were kept. */
   readonly #decisionDuration = new Histogram({
     name: 'sallyport_decision_duration_seconds',
@@ -164,6 +170,11 @@ export class Metrics {
     const tally = { protocol, target: name, permit: 0, deny: 0 }
     this.#tallies.set(key, tally)
     return tally
+  }
+
+  /** A policy with `@alarm` permitted something. */
+  alarmed(target: Target): void {
+    this.#alarms.inc({ target: target.name })
   }
 
   /** Policy was asked about one connection or statement, and took this long. */
