@@ -41,6 +41,50 @@ async function sallyport(args: readonly string[], wish?: TokenWish, principal = 
   })
 }
 
+describe('classify', () => {
+  test('proposes resources from names, types and values, and says why', async () => {
+    const { code, stdout, stderr } = await sallyport(['classify', 'shop'])
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('{ field: public.customers.email, class: pii.email } # likely')
+    expect(stdout).toContain('{ field: public.customers.name, class: pii.name } # possible')
+    expect(stderr).toContain('+ public.customers.email: pii.email (its name; 200 of 200 values look like it)')
+  })
+
+  test('what it proposes can be applied as it is', async () => {
+    const { stdout } = await sallyport(['classify', 'shop', '--no-samples'])
+    const folder = join(world.folder, 'classified')
+    await mkdir(folder)
+    for (const name of ['targets.yaml', 'policies.cedar', 'down.yaml']) {
+      await writeFile(join(folder, name), await readFile(join(world.resources, name)))
+    }
+    await writeFile(join(folder, 'classification.yaml'), stdout)
+    const applied = await sallyport(['apply', folder], ADMIN, 'eve')
+    expect(applied, applied.stderr).toMatchObject({ code: 0, stdout: '+ classification.yaml\n' })
+    expect((await sallyport(['apply', world.resources], ADMIN, 'eve')).code).toBe(0)
+  })
+
+  test('prints all that it found out as JSON, without tables that are closed to the caller', async () => {
+    const { code, stdout, stderr } = await sallyport(['classify', 'shop', '-o', 'json'])
+    expect(code, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      target: 'shop',
+      fields: expect.arrayContaining([
+        {
+          field: 'public.customers.email',
+          class: 'pii.email',
+          because: 'its name; 200 of 200 values look like it',
+          certainty: 'likely',
+        },
+      ]),
+    })
+    expect(stdout).not.toContain('public.secrets')
+  })
+
+  test('of a target that nobody knows nothing is proposed', async () => {
+    expect(await sallyport(['classify', 'nowhere'])).toMatchObject({ code: 2, stdout: '' })
+  })
+})
+
 describe('query', () => {
   test('prints rows on stdout, all else on stderr: 0', async () => {
     const sql = 'SELECT id, name FROM customers WHERE id <= $1 ORDER BY id'

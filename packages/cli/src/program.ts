@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { approvalsCommand } from './commands/approvals.ts'
 import { applyCommand } from './commands/apply.ts'
+import { classifyCommand } from './commands/classify.ts'
 import { connectCommand } from './commands/connect.ts'
 import { devCommand } from './commands/dev.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -26,6 +27,7 @@ const COMMANDS = [
   sessionsCommand,
   leasesCommand,
   applyCommand,
+  classifyCommand,
 ]
 
 const EXIT_CODES = `

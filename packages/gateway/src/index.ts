@@ -3,4 +3,10 @@ export { SallyportError } from './access/errors.ts'
 export type { Config } from './config/config.ts'
 export { loadConfig } from './config/load.ts'
 export { checkTargets, type Gateway, type GatewayLog, startGateway } from './main.ts'
+export {
+  MOST_SAMPLES,
+  type ProposedClassification,
+  proposeClassification,
+  type SampledColumn,
+} from './masking/propose-classification.ts'
 export { startEmbedded } from './store/embedded-postgres.ts'

@@ -1,35 +1,36 @@
 import type { MaskedClass } from '../access/masking.ts'
 import type { Entity } from './detect/span.ts'
 
-/** A data class that is proposed when it is found: with the class that it is a special case of. */
+/** A data class that is proposed when it is found. */
 export interface DefaultClass extends MaskedClass {
-  readonly in: string
+  /** The class of which it is a special case, where that is not what its name begins with. */
+  readonly in?: string
 }
 
 /** What is proposed for each: as little as is useful. Resources of the same names take their place. */
 export const DEFAULT_CLASSES: readonly DefaultClass[] = [
-  { name: 'pii.name', in: 'pii', mask: { method: 'token' } },
-  { name: 'pii.email', in: 'pii', mask: { method: 'partial', keep: 'domain' } },
-  { name: 'pii.phone', in: 'pii', mask: { method: 'partial', keep: 'last4' } },
-  { name: 'pii.address', in: 'pii', mask: { method: 'redact' } },
-  { name: 'pii.birthdate', in: 'pii', mask: { method: 'truncate', to: 'year' } },
+  { name: 'pii.name', mask: { method: 'token' } },
+  { name: 'pii.email', mask: { method: 'partial', keep: 'domain' } },
+  { name: 'pii.phone', mask: { method: 'partial', keep: 'last4' } },
+  { name: 'pii.address', mask: { method: 'redact' } },
+  { name: 'pii.birthdate', mask: { method: 'truncate', to: 'year' } },
   { name: 'pii.ssn', in: 'pii.national-id', mask: { method: 'token' } },
-  { name: 'pii.national-id', in: 'pii', mask: { method: 'token' } },
+  { name: 'pii.national-id', mask: { method: 'token' } },
   { name: 'pii.driver-license', in: 'pii.national-id', mask: { method: 'token' } },
   { name: 'pii.passport', in: 'pii.national-id', mask: { method: 'token' } },
   { name: 'pii.tax-id', in: 'pii.national-id', mask: { method: 'token' } },
-  { name: 'pii.ip', in: 'pii', mask: { method: 'partial', keep: 'last4' } },
-  { name: 'pii.gender', in: 'pii', mask: { method: 'redact' } },
-  { name: 'pii.health', in: 'pii', mask: { method: 'redact' } },
-  { name: 'pii.location', in: 'pii', mask: { method: 'redact' } },
-  { name: 'pci.card', in: 'pci', mask: { method: 'partial', keep: 'last4' } },
-  { name: 'pci.cvv', in: 'pci', mask: { method: 'redact' } },
-  { name: 'pci.iban', in: 'pci', mask: { method: 'partial', keep: 'last4' } },
-  { name: 'pci.account', in: 'pci', mask: { method: 'partial', keep: 'last4' } },
-  { name: 'secret.password', in: 'secret', mask: { method: 'redact' } },
-  { name: 'secret.token', in: 'secret', mask: { method: 'redact' } },
-  { name: 'secret.key', in: 'secret', mask: { method: 'redact' } },
-  { name: 'hr.salary', in: 'hr', mask: { method: 'bucket', size: 10_000 } },
+  { name: 'pii.ip', mask: { method: 'partial', keep: 'last4' } },
+  { name: 'pii.gender', mask: { method: 'redact' } },
+  { name: 'pii.health', mask: { method: 'redact' } },
+  { name: 'pii.location', mask: { method: 'redact' } },
+  { name: 'pci.card', mask: { method: 'partial', keep: 'last4' } },
+  { name: 'pci.cvv', mask: { method: 'redact' } },
+  { name: 'pci.iban', mask: { method: 'partial', keep: 'last4' } },
+  { name: 'pci.account', mask: { method: 'partial', keep: 'last4' } },
+  { name: 'secret.password', mask: { method: 'redact' } },
+  { name: 'secret.token', mask: { method: 'redact' } },
+  { name: 'secret.key', mask: { method: 'redact' } },
+  { name: 'hr.salary', mask: { method: 'bucket', size: 10_000 } },
 ]
 
 /** The data class of what a detector finds. */

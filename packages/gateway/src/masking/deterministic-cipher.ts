@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
+import { Hmac } from './hmac.ts'
 
 /** 96 bits: a forged token passes with 2^-96, and two of 2^40 values share an IV with 2^-17. */
 const IV_BYTES = 12
@@ -8,13 +9,14 @@ const IV_BYTES = 12
  * plain bytes. Equal values give equal results, and what was not made with the key is recognised.
  */
 export class DeterministicCipher {
-  readonly #macKey: Buffer
+  readonly #mac: Hmac
   readonly #encryptionKey: Buffer
 
   /** @param key of 32 bytes */
   constructor(key: Buffer) {
-    this.#macKey = createHmac('sha256', key).update('siv mac').digest()
-    this.#encryptionKey = createHmac('sha256', key).update('siv encryption').digest()
+    const keys = new Hmac(key)
+    this.#mac = new Hmac(keys.digest('siv mac'))
+    this.#encryptionKey = keys.digest('siv encryption')
   }
 
   /** @returns 12 bytes more than it was given */
@@ -36,7 +38,7 @@ export class DeterministicCipher {
   }
 
   #iv(plain: Buffer): Buffer {
-    return createHmac('sha256', this.#macKey).update(plain).digest().subarray(0, IV_BYTES)
+    return this.#mac.digest(plain).subarray(0, IV_BYTES)
   }
 }
 

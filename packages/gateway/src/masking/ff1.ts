@@ -17,7 +17,9 @@ export class Ff1 {
   /** radix^u and radix^v: the halves have u and v digits; the lower one, of v digits, is never the shorter. */
   readonly #highModulus: bigint
   readonly #lowModulus: bigint
-  /** P || Q; a round writes its number and a half into the end. */
+  /** P, enciphered: every round begins with it. */
+  readonly #prefix: Buffer
+  /** Q; a round writes its number and a half into the end. */
   readonly #input: Buffer
   /** b: the bytes of the largest number of v digits. */
   readonly #halfBytes: number
@@ -46,7 +48,8 @@ export class Ff1 {
     p.set([ROUNDS, u % 256], 6)
     p.writeUInt32BE(length, 8)
     p.writeUInt32BE(tweak.length, 12)
-    this.#input = Buffer.concat([p, tweak, Buffer.alloc(padding + 1 + this.#halfBytes)])
+    this.#prefix = this.#aes.update(p)
+    this.#input = Buffer.concat([tweak, Buffer.alloc(padding + 1 + this.#halfBytes)])
   }
 
   /** @throws RangeError when the value has more digits */
@@ -91,7 +94,7 @@ export class Ff1 {
     const at = this.#input.length - this.#halfBytes
     this.#input[at - 1] = round
     this.#input.write(half.toString(16).padStart(this.#halfBytes * 2, '0'), at, 'hex')
-    let block = Buffer.alloc(BLOCK)
+    let block = Buffer.from(this.#prefix)
     for (let from = 0; from < this.#input.length; from += BLOCK) {
       for (let i = 0; i < BLOCK; i += 1) block[i] = (block[i] ?? 0) ^ (this.#input[from + i] ?? 0)
       block = this.#aes.update(block)

@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto'
 import type { ValueKind } from '../access/masking.ts'
+import { Hmac } from './hmac.ts'
 import { Tokens } from './tokens.ts'
 
 /** 128 bits: two different values are not seen to share a digest before 2^64 of them. */
@@ -11,13 +11,13 @@ const HEX_DIGITS = 32
  * type's values under a key of its own, since a digest that short would make different values equal.
  */
 export class KeyedHash {
-  readonly #key: Buffer
+  readonly #hmac: Hmac
   readonly #permuted: Tokens
 
   /** @param key of 32 bytes, of this class alone */
   constructor(key: Buffer) {
-    this.#key = key
-    this.#permuted = new Tokens(createHmac('sha256', key).update('permutation').digest())
+    this.#hmac = new Hmac(key)
+    this.#permuted = new Tokens(this.#hmac.digest('permutation'))
   }
 
   hash(value: string, kind: ValueKind): string | null {
@@ -28,7 +28,7 @@ export class KeyedHash {
   }
 
   #digest(value: string): string {
-    return createHmac('sha256', this.#key).update(value).digest('hex').slice(0, HEX_DIGITS)
+    return this.#hmac.digest(value).toString('hex').slice(0, HEX_DIGITS)
   }
 }
 

@@ -1,5 +1,6 @@
-import { createCipheriv, createHmac } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 import { FF1_MINIMUM_DOMAIN, Ff1 } from './ff1.ts'
+import { Hmac } from './hmac.ts'
 
 /**
  * Permutations of [0, size) under one key, one for each size and purpose: what makes tokens of a type's own values. Large
@@ -7,12 +8,12 @@ import { FF1_MINIMUM_DOMAIN, Ff1 } from './ff1.ts'
  * equal values are equal.
  */
 export class KeyedPermutation {
-  readonly #key: Buffer
+  readonly #keys: Hmac
   readonly #permutations = new Map<string, Permutation>()
 
   /** @param key of 32 bytes */
   constructor(key: Buffer) {
-    this.#key = key
+    this.#keys = new Hmac(key)
   }
 
   /**
@@ -33,7 +34,7 @@ export class KeyedPermutation {
     const name = `${purpose} ${size}`
     let permutation = this.#permutations.get(name)
     if (permutation === undefined) {
-      const key = createHmac('sha256', this.#key).update(name).digest()
+      const key = this.#keys.digest(name)
       permutation = size < FF1_MINIMUM_DOMAIN ? shuffle(Number(size), key) : encryption(size, key)
       this.#permutations.set(name, permutation)
     }

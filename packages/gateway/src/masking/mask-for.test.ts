@@ -102,7 +102,7 @@ test('a token is turned back by its mask, and nothing else is', () => {
   expect(mask.restore?.(mask.apply('Ana Lima', 'text') ?? '', 'text')).toBe('Ana Lima')
   expect(mask.restore?.('Ana Lima', 'text')).toBeUndefined()
   for (const spec of METHODS.filter(({ method }) => method !== 'token')) {
-    expect(maskOf(spec).restore).toBeUndefined()
+    expect(maskOf(spec)).not.toHaveProperty('restore')
   }
 })
 

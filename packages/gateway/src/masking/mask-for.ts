@@ -1,4 +1,5 @@
-import type { Mask, MaskedClass } from '../access/masking.ts'
+import { LRUCache } from 'lru-cache'
+import type { Mask, MaskedClass, ValueKind } from '../access/masking.ts'
 import { bucket } from './bucket.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { maskJson } from './mask-json.ts'
@@ -61,14 +62,32 @@ function changeFor({ name, mask }: MaskedClass, keys: MaskKeys): Pick<Mask, 'app
       return { apply: (value, kind) => bucket(value, kind, mask.size) }
     case 'hash': {
       const hash = new KeyedHash(keys(`hash ${name}`))
-      return { apply: (value, kind) => hash.hash(value, kind) }
+      return { apply: remembered((value, kind) => hash.hash(value, kind)) }
     }
     case 'token': {
       const tokens = new Tokens(keys(`token ${name}`))
       return {
-        apply: (value, kind) => tokens.tokenise(value, kind),
+        apply: remembered((value, kind) => tokens.tokenise(value, kind)),
         restore: (token, kind) => tokens.detokenise(token, kind),
       }
     }
+  }
+}
+
+/** Values that come again and again, as foreign keys and e-mails do in joins. Half a megabyte a class at most. */
+const REMEMBERED = 4096
+const LONGEST_REMEMBERED = 64
+
+function remembered(change: (value: string, kind: ValueKind) => string | null): Mask['apply'] {
+  const known = new LRUCache<string, { readonly masked: string | null }>({ max: REMEMBERED })
+  return (value, kind) => {
+    if (value.length > LONGEST_REMEMBERED) return change(value, kind)
+    const key = `${kind} ${value}`
+    let found = known.get(key)
+    if (found === undefined) {
+      found = { masked: change(value, kind) }
+      known.set(key, found)
+    }
+    return found.masked
   }
 }

@@ -42,6 +42,11 @@ describe('by its name', () => {
   })
 })
 
+test('names that are more than a word are quoted, as resources have them', () => {
+  const [field] = propose(column('public.Kunden "neu".E-Mail', 'text')).fields
+  expect(field?.field).toBe('public."Kunden ""neu"""."E-Mail"')
+})
+
 describe('by its values', () => {
   test('four of five are enough, three are not', () => {
     const emails = (share: number) => many(50, (n) => (n < 50 * share ? `a${n}@example.com` : 'none'))

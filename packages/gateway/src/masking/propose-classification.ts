@@ -15,7 +15,7 @@ export interface SampledColumn {
 }
 
 export interface ProposedField {
-  /** `schema.table.column`. */
+  /** `schema.table.column`, as a Classification writes it. */
   readonly field: string
   readonly class: string
   /** Why, for whoever reviews it. */
@@ -47,7 +47,7 @@ export function proposeClassification(columns: readonly SampledColumn[]): Propos
   const fields: ProposedField[] = []
   const freeTexts: { field: string; because: string }[] = []
   for (const column of columns) {
-    const field = `${column.schema}.${column.table}.${column.column}`
+    const field = [column.schema, column.table, column.column].map(quoted).join('.')
     const named = classByName(column.table, column.column, column.type)
     const samples = (column.samples ?? []).slice(0, MOST_SAMPLES).map((text) => text.slice(0, LONGEST_SAMPLE))
     const counts = new Map<string, number>()
@@ -130,8 +130,14 @@ function classesIn(
   return { whole: isNamed ? named : undefined, holds: spans.some(({ score }) => score >= 0.7) }
 }
 
+/** As resources write fields: names that are more than letters, digits and `_` in double quotes. */
+function quoted(name: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+}
+
 /** `pii.ssn` is a national id, and a name that says so is not contradicted by it. */
 function isWithin(named: string, seen: string): boolean {
-  const parent = DEFAULT_CLASSES.find(({ name }) => name === named)?.in
-  return parent === seen || DEFAULT_CLASSES.some(({ name, in: within }) => name === seen && within === named)
+  const isIn = (inner: string, outer: string): boolean =>
+    DEFAULT_CLASSES.some(({ name, in: within }) => name === inner && within === outer)
+  return isIn(named, seen) || isIn(seen, named)
 }

@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import type { ValueKind } from '../access/masking.ts'
 import { readDate, readTime, readTimestamp, writeDate, writeTime, writeTimestamp } from './calendar.ts'
 import { DeterministicCipher } from './deterministic-cipher.ts'
+import { Hmac } from './hmac.ts'
 import { KeyedPermutation } from './keyed-permutation.ts'
 import {
   tokenDate,
@@ -21,14 +21,14 @@ import { TextTokens } from './token-text.ts'
  * long they are.
  */
 export class Tokens {
-  readonly #key: Buffer
+  readonly #hmac: Hmac
   readonly #permutation: KeyedPermutation
   readonly #cipher: DeterministicCipher
   readonly #texts: TextTokens
 
   /** @param key of 32 bytes, of this class alone */
   constructor(key: Buffer) {
-    this.#key = key
+    this.#hmac = new Hmac(key)
     this.#permutation = new KeyedPermutation(key)
     this.#cipher = new DeterministicCipher(key)
     this.#texts = new TextTokens(this.#permutation, this.#cipher)
@@ -92,7 +92,7 @@ export class Tokens {
     const number = Number(value)
     if (!Number.isFinite(number) || value === '') return null
     const exponent = number === 0 ? 0 : Math.floor(Math.log10(Math.abs(number)))
-    const digest = createHmac('sha256', this.#key).update(`float ${number}`).digest()
+    const digest = this.#hmac.digest(`float ${number}`)
     const digits = String(100_000 + (digest.readUInt32BE(0) % 900_000))
     return `${number < 0 ? '-' : ''}${digits.charAt(0)}.${digits.slice(1)}e${exponent}`
   }

@@ -1,0 +1,66 @@
+import { Command, Option } from 'commander'
+import { contextOf, withGatewayOptions } from '../command-context.ts'
+import { loadGateway, type ProposedClassification } from '../gateway-module.ts'
+import { classificationYaml } from '../classification-yaml.ts'
+import { sampleColumns } from '../sample-columns.ts'
+import type { GlobalOptions } from '../settings.ts'
+import { sqlFailure } from '../sql-failure.ts'
+import { openTarget } from '../target-access.ts'
+import { print, tell, type World } from '../world.ts'
+
+interface ClassifyOptions extends Omit<GlobalOptions, 'output'> {
+  readonly output: 'yaml' | 'json'
+  readonly samples: boolean
+}
+
+export function classifyCommand(world: World): Command {
+  const command = new Command('classify')
+    .description(
+      'propose which columns of a target hold sensitive data: a Classification, and the data classes that it names, to be ' +
+        'reviewed and applied. Reads up to 200 rows of each table in a session of yours, like any other client: what is ' +
+        'hidden from you is judged by its name alone',
+    )
+    .argument('<target>', 'name of the target')
+    .option('--no-samples', 'judge by names and types alone; reads no rows')
+    .addOption(
+      new Option('-o, --output <format>', 'resources as YAML, or all that was found out as JSON')
+        .choices(['yaml', 'json'])
+        .default('yaml'),
+    )
+    .action((target: string, options: ClassifyOptions) => classify(world, target, options))
+  return withGatewayOptions(command)
+}
+
+async function classify(world: World, target: string, options: ClassifyOptions): Promise<void> {
+  const { api } = await contextOf(world, options)
+  const { MOST_SAMPLES, proposeClassification } = await loadGateway()
+  await using access = await openTarget(world, api, { target, purpose: 'classify columns' })
+  const columns = await sampleColumns(access, options.samples ? MOST_SAMPLES : 0, (line) =>
+    tell(world, line),
+  ).catch((error: unknown) => {
+    throw sqlFailure(error, target)
+  })
+  const proposal = proposeClassification(columns)
+  await print(
+    world,
+    options.output === 'json'
+      ? `${JSON.stringify({ target, ...proposal }, null, 2)}\n`
+      : classificationYaml(target, proposal),
+  )
+  for (const line of summary(columns.length, proposal)) tell(world, line)
+}
+
+/** Why each was proposed, for whoever reviews it. */
+function summary(seen: number, { fields, freeTexts }: ProposedClassification): string[] {
+  const lines = fields.map(({ field, class: name, because, certainty }) => {
+    return `${certainty === 'likely' ? '+' : '?'} ${field}: ${name} (${because})`
+  })
+  const texts = freeTexts.map(
+    ({ field, because }) => `~ ${field}: not proposed (${because}); detectors look into texts`,
+  )
+  return [
+    ...lines,
+    ...texts,
+    `${fields.length} of ${seen} columns proposed; "?" are those that only the name speaks for`,
+  ]
+}
