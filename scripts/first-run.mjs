@@ -19,6 +19,7 @@ const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
 const TASKS = {
   demo: { tools: false, commands: (node, rest) => [[node, 'examples/tour/main.ts', ...rest]] },
   bench: { tools: true, commands: (node, rest) => [[node, 'bench/main.ts', ...rest]] },
+  'bench:masking': { tools: false, commands: (node, rest) => [[node, 'bench/masking.ts', ...rest]] },
   test: { tools: true, commands: (node, rest) => [[node, vitest, 'run', ...rest]] },
   check: {
     tools: false,
