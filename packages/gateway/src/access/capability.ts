@@ -16,7 +16,11 @@ export interface Capability {
   readonly grants: readonly Grant[]
   /** Schemas in which objects may be created. */
   readonly createIn: readonly string[]
-  /** Nothing may be written: the credential's transactions are read-only from the start. */
+  /**
+   * Nothing may be written, not even with somebody's approval: the credential's transactions are read-only from the start. A
+   * transaction that has begun read-only cannot be made to write once it has looked at anything (PostgreSQL, SET
+   * TRANSACTION), so that what people approve in it could not run.
+   */
   readonly readOnly: boolean
   /** Hex, 128 bits, of all of the above: equal capabilities share one role on the target. */
   readonly hash: string
@@ -28,7 +32,11 @@ const WRITES: ReadonlySet<Verb> = new Set(['insert', 'update', 'delete', 'trunca
  * Sorts, puts together what is about the same table, and names the result by its hash. The whole table includes its
  * columns; a grant on no column at all is none.
  */
-export function capabilityOf(grants: readonly Grant[], createIn: readonly string[] = []): Capability {
+export function capabilityOf(
+  grants: readonly Grant[],
+  createIn: readonly string[] = [],
+  writesIfApproved = false,
+): Capability {
   const merged = new Map<string, { readonly grant: Grant; columns: Set<string> | undefined }>()
   for (const grant of grants) {
     const { schema, table, verb, columns } = grant
@@ -52,11 +60,13 @@ export function capabilityOf(grants: readonly Grant[], createIn: readonly string
     }
   }
   const schemas = [...new Set(createIn)].toSorted()
+  const writes = schemas.length > 0 || sorted.some(({ verb }) => WRITES.has(verb))
+  const readOnly = !writes && !writesIfApproved
+  // A connection that was made ahead for one that only reads is of no use where something may come to be written.
   const hash = createHash('sha256')
-    .update(JSON.stringify([lines, schemas]))
+    .update(JSON.stringify(writes || readOnly ? [lines, schemas] : [lines, schemas, 'writes if approved']))
     .digest('hex')
     .slice(0, 32)
-  const readOnly = schemas.length === 0 && !sorted.some((g) => WRITES.has(g.verb))
   return { grants: sorted, createIn: schemas, readOnly, hash }
 }
 

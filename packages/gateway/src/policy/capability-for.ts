@@ -39,8 +39,12 @@ export function capabilityFor(
   const key = keyFor(point.contextUse(), principal, target, catalog, asked)
   const known = key === undefined ? undefined : point.capabilities.get(key)
   if (known !== undefined) return known
-  const may = (action: Action, resource: Resource): boolean =>
-    permitsSome(point, principal, target, { action, resource }, asked)
+  let writesIfApproved = false
+  const may = (action: Action, resource: Resource): boolean => {
+    const answer = permitsSome(point, principal, target, { action, resource }, asked)
+    if (answer === 'if approved' && action !== 'select') writesIfApproved = true
+    return answer === true
+  }
   const verbsOf = new Map<string, readonly Verb[]>()
   const grants: Grant[] = []
   for (const { schema, name } of catalog.relations) {
@@ -61,7 +65,7 @@ export function capabilityFor(
     mayCreate.set(alike, known)
     return known
   })
-  const capability = capabilityOf(grants, createIn)
+  const capability = capabilityOf(grants, createIn, writesIfApproved)
   if (key !== undefined) point.capabilities.set(key, capability)
   return capability
 }
@@ -86,12 +90,15 @@ function permitsSome(
   target: Target,
   operation: { readonly action: Action; readonly resource: Resource },
   context: AccessContext,
-): boolean {
+): boolean | 'if approved' {
   const uses = point.usesFor(principal, target, operation)
+  let answer: false | 'if approved' = false
   for (const facts of optimisticFacts(uses, operation.action)) {
-    if (point.decide({ principal, target, operation, facts, context }).effect === 'permit') return true
+    const decision = point.decide({ principal, target, operation, facts, context })
+    if (decision.effect === 'permit') return true
+    if (decision.approval !== undefined) answer = 'if approved'
   }
-  return false
+  return answer
 }
 
 /** What a capability hangs on besides the policies; undefined when it hangs on the moment, and cannot be kept. */
