@@ -46,6 +46,15 @@ export class Catalogs {
     return this.#known.get(target.name)
   }
 
+  /**
+   * As it is now: read after this was called.
+   * @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED
+   */
+  async latest(target: Target): Promise<Catalog> {
+    await this.#reading.get(target.name)?.catch(() => undefined)
+    return (await this.#refresh(target)).catalog
+  }
+
   /** A statement was permitted that changes what there is. */
   mayChange(target: Target): void {
     for (const delay of AFTER_DDL_MS) {

@@ -125,6 +125,7 @@ export class SessionGuard implements Guard {
       context: options.context,
       policyVersion: () => options.point.version,
       catalog: () => this.catalog,
+      lookAgain: () => options.catalogs.latest(options.target),
       authorize: (reading, approval) => this.authorize(reading, approval),
     })
     this.#usage = options.usage

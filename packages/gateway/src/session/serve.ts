@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
-import { capabilityOf } from '../access/capability.ts'
-import type { AccessContext, Operation, Principal, StatementReading, Target } from '../access/model.ts'
+import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Reported } from '../approvals/ports.ts'
@@ -20,6 +19,7 @@ import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
 import type { LiveSessions } from './live-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
+import { privilegesFor } from './privileges-for.ts'
 import type { UsageBook } from './recent-usage.ts'
 import type { ApprovalWait } from './session-approvals.ts'
 
@@ -196,7 +196,7 @@ export async function serve(
         approvals: {
           approvals: services.approvals,
           reported: reportedBy(origin, proven.clientSession, purpose, greeting.clientName),
-          elevate: (reading) => lease.elevate(capabilityOf(reading.needs, schemasCreatedIn(reading))),
+          elevate: (reading) => lease.elevate(privilegesFor(reading)),
           wait: origin.approvals ?? { ms: (target.approvalWaitSeconds ?? WAIT_SECONDS) * 1000, keeps: false },
           urlOf: services.approvalUrl,
           ...(origin.onApproval === undefined ? {} : { onPending: origin.onApproval }),
@@ -236,13 +236,6 @@ function reportedBy(
     ...(session === undefined ? {} : { clientSession: session }),
     ...(toolUseId === undefined ? {} : { toolUseId }),
   }
-}
-
-/** Whoever makes something in a schema needs CREATE on it; what that statement needs besides is in its `needs`. */
-function schemasCreatedIn({ operations }: StatementReading): readonly string[] {
-  return operations.flatMap(({ action, resource }) =>
-    action === 'create' && resource.type === 'Schema' ? [resource.schema] : [],
-  )
 }
 
 /** Aborts after `ms`, or with `stop`. */

@@ -36,6 +36,8 @@ export interface SessionApprovalsOptions {
   /** Of the policies that are in force now. */
   readonly policyVersion: () => string
   readonly catalog: () => Catalog
+  /** Has the catalog read anew: what was changed since it was last looked at must not be taken for what was approved. */
+  readonly lookAgain: () => Promise<unknown>
   readonly authorize: (reading: StatementReading, approval?: GrantedApproval) => Verdict
   readonly elevate: Elevate
   readonly wait: ApprovalWait
@@ -86,8 +88,15 @@ export class SessionApprovals {
     }
   }
 
-  #outcome(approval: Approval, verdict: Verdict): ApprovalOutcome {
+  async #outcome(approval: Approval, verdict: Verdict): Promise<ApprovalOutcome> {
     if (approval.state === 'granted') {
+      try {
+        await this.#options.lookAgain()
+      } catch (thrown) {
+        const { code, message, hint } = SallyportError.from(thrown)
+        const reason = `${approval.id} is granted, but what it is about cannot be looked at: ${message}`
+        return { granted: false, verdict: refused(verdict, code, reason, hint) }
+      }
       return { granted: true, redeem: (subject) => this.#redeem(approval.id, subject, verdict) }
     }
     const code = approval.state === 'expired' ? 'APPROVAL_EXPIRED' : 'APPROVAL_DENIED'

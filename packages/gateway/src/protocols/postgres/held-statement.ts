@@ -134,6 +134,8 @@ export class HeldStatement {
 export function isSameSubject(a: ApprovalSubject, b: ApprovalSubject): boolean {
   return (
     a.text === b.text &&
+    JSON.stringify([a.reading.operations, a.reading.needs]) ===
+      JSON.stringify([b.reading.operations, b.reading.needs]) &&
     sameList(a.searchPath, b.searchPath) &&
     a.executes.length === b.executes.length &&
     a.executes.every(({ name, text }, i) => b.executes[i]?.name === name && b.executes[i]?.text === text) &&
