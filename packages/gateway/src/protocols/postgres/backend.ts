@@ -1,14 +1,22 @@
 import { SallyportError } from '../../access/errors.ts'
-import { decodeErrorFields, BACKEND } from './messages.ts'
+import { decodeErrorFields, BACKEND, encodeNotification } from './messages.ts'
 import { parseSearchPath, type SearchPath } from '../sql/search-path.ts'
 import { readSearchPathRow } from './ask-search-path.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { ENTRY } from './in-flight.ts'
+import type { CopyMasker } from './mask-copy.ts'
+import { RowMasker } from './mask-rows.ts'
+import { AnswerMasker } from './mask.ts'
+import { MAX_MASKED_ROW, rowTooLong } from './masked-row-bound.ts'
 import type { Named } from './named-statements.ts'
 import type { FrontendState } from './frontend.ts'
 import { readCString } from '../wire/cstring.ts'
 
 /** Errors, notices, row descriptions and notifications that are looked at whole: 1,600 columns with long names fit. */
 export const MAX_BACKEND_MESSAGE = 1024 * 1024
+
+/** Shorter rows are left for the next read; longer ones would be moved with each. */
+const GATHERED_FROM = 32 * 1024
 
 /** Settings under which statements were read, and which must therefore stay as they are. */
 const PINNED = new Map([
@@ -22,7 +30,18 @@ export interface BackendSink {
   forward(bytes: Buffer, start: number, end: number): void
   /** Answers have come in: the client may be read further. */
   answered(): void
+  /** Masking has taken its share of this turn: the target is not to be read before others had theirs. */
+  breathe(): void
 }
+
+/**
+ * Milliseconds that masking may take before others get a turn of the event loop. Reads of 32 KiB bound what is copied;
+ * what masks cost hangs on the masks.
+ */
+const MASKING_TURN = 2
+
+/** The clock is looked at once in so many rows. */
+const ROWS_PER_LOOK = 16
 
 /** The target's messages, in one synchronous pass per chunk: results are recorded, and its view of denials replaced. */
 export class Backend {
@@ -42,10 +61,17 @@ export class Backend {
   /** As the target answered when it was asked. */
   #askedPath: SearchPath | undefined
   #now = 0
+  readonly #answers: AnswerMasker
+  /** Frames of this chunk from the first on that is not as it came. */
+  readonly #written = new FrameWriter()
+  /** A row that is to be masked, and is longer than a read: as much of it as there is. */
+  #gathered: { readonly frame: Buffer; length: number } | undefined
+  #maskedRows = 0
 
   constructor(state: FrontendState, sink: BackendSink) {
     this.#state = state
     this.#sink = sink
+    this.#answers = new AnswerMasker(state)
   }
 
   /** @returns how far `bytes` are dealt with. @throws SallyportError what ends the session */
@@ -59,6 +85,11 @@ export class Backend {
       this.#bytes += skipped
       at += skipped
     }
+    if (this.#gathered !== undefined) {
+      at = this.#gather(this.#gathered, bytes, at, end)
+      from = at
+    }
+    let turn = 0
     // It is asked when it has nothing else to answer, and sent nothing until it has.
     const isAsked = this.#state.inFlight.kind === ENTRY.ask
     while (end - at >= 5) {
@@ -67,14 +98,34 @@ export class Backend {
       if (length < 4) throw broken(`it sent a message that says to be ${length} bytes long`)
       const next = at + 1 + length
       if ((type === BACKEND.dataRow && !isAsked) || type === BACKEND.copyData) {
+        const masker = type === BACKEND.dataRow ? this.#answers.rows : this.#answers.copy
+        if (masker === undefined) {
+          if (next > end) {
+            this.#skip = next - end
+            this.#bytes += end - at
+            at = end
+            break
+          }
+          this.#bytes += next - at
+          at = next
+          continue
+        }
         if (next > end) {
-          this.#skip = next - end
-          this.#bytes += end - at
-          at = end
+          if (next - at > MAX_MASKED_ROW) throw rowTooLong()
+          if (next - at <= GATHERED_FROM) break
+          this.#emit(bytes, from, at)
+          this.#gathered = { frame: Buffer.allocUnsafeSlow(next - at), length: 0 }
+          at = this.#gather(this.#gathered, bytes, at, end)
+          from = at
           break
         }
-        this.#bytes += next - at
+        if (!this.#mask(masker, bytes, at, next, from)) from = next
         at = next
+        if (turn === 0) turn = performance.now() + MASKING_TURN
+        if (++this.#maskedRows % ROWS_PER_LOOK === 0 && performance.now() > turn) {
+          this.#sink.breathe()
+          break
+        }
         continue
       }
       if (next - at > MAX_BACKEND_MESSAGE)
@@ -83,21 +134,76 @@ export class Backend {
       this.#bytes += next - at
       const replacement = this.#message(bytes, type, at, next)
       if (replacement !== undefined) {
-        if (at > from) this.#sink.forward(bytes, from, at)
-        if (replacement.length > 0) this.#sink.forward(replacement, 0, replacement.length)
+        this.#emit(bytes, from, at)
+        this.#emit(replacement, 0, replacement.length)
         from = next
       }
       at = next
     }
-    if (at > from) this.#sink.forward(bytes, from, at)
+    this.#emit(bytes, from, at)
+    if (this.#written.length > 0) {
+      const written = this.#written.take()
+      this.#sink.forward(written, 0, written.length)
+    }
     this.#sink.answered()
     return at
+  }
+
+  /** In order, behind what was put together anew. */
+  #emit(bytes: Buffer, start: number, end: number): void {
+    if (end <= start) return
+    if (this.#written.length > 0) this.#written.append(bytes, start, end)
+    else this.#sink.forward(bytes, start, end)
+  }
+
+  /**
+   * Masks one message with a row, or a part of a COPY.
+   * @param from where what was not given on yet begins
+   * @returns false when it was put together anew: all up to it, and it, is given on then
+   */
+  #mask(masker: RowMasker | CopyMasker, bytes: Buffer, at: number, next: number, from: number): boolean {
+    const before = this.#written
+    const length = before.length
+    if (masker instanceof RowMasker) {
+      let added = 0
+      const isInPlace = masker.mask(bytes, at, next, () => {
+        before.append(bytes, from, at)
+        added = at - from
+        return before
+      })
+      this.#bytes += isInPlace ? next - at : before.length - length - added
+      return isInPlace
+    }
+    before.append(bytes, from, at)
+    masker.data(bytes, at + 5, next, before)
+    this.#bytes += before.length - length - (at - from)
+    return false
+  }
+
+  /** Takes what there is of a long row, and masks it when it is whole. @returns how far `bytes` are taken */
+  #gather(
+    row: { readonly frame: Buffer; length: number },
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): number {
+    const { frame } = row
+    const taken = Math.min(frame.length - row.length, end - start)
+    bytes.copy(frame, row.length, start, start + taken)
+    row.length += taken
+    if (row.length < frame.length) return start + taken
+    this.#gathered = undefined
+    const masker = frame[0] === BACKEND.dataRow ? this.#answers.rows : this.#answers.copy
+    if (masker === undefined) throw broken('it went on within a row')
+    if (this.#mask(masker, frame, 0, frame.length, 0)) this.#emit(frame, 0, frame.length)
+    return start + taken
   }
 
   /** @returns what the client gets instead, or undefined: the message as it came */
   #message(bytes: Buffer, type: number, at: number, next: number): Buffer | undefined {
     const { inFlight } = this.#state
     while (inFlight.kind === ENTRY.copyEnd) inFlight.shift()
+    this.#answers.message()
     if (inFlight.kind === ENTRY.ask && isAnswer(type)) return this.#asked(bytes, type, at, next)
     switch (type) {
       case BACKEND.commandComplete:
@@ -123,17 +229,28 @@ export class Backend {
         return this.#failed(bytes, at, next)
       case BACKEND.parameterStatus:
         this.#parameterChanged(bytes, at + 5, next)
-        return undefined
+        return this.#answers.hidesSettings ? NOTHING : undefined
       case BACKEND.copyInResponse:
         this.#copyBegins()
         return undefined
       case BACKEND.rowDescription:
+        this.#answers.described(bytes, at + 5, next)
+        return this.#describedAs(next - at)
       case BACKEND.noData:
-      case BACKEND.parameterDescription:
+        this.#answers.hasNoRows()
+        return this.#describedAs(next - at)
       case BACKEND.noticeResponse:
+        return this.#answers.text(type, bytes, at + 5, next)
       case BACKEND.notificationResponse:
+        return this.#notified(bytes, at + 5, next)
       case BACKEND.copyOutResponse:
+        if (next - at < 8) throw broken('it sent an unreadable CopyOutResponse')
+        this.#answers.copyOut(bytes, at + 5)
+        return undefined
       case BACKEND.copyDone:
+        this.#answers.copy?.end(this.#written)
+        return undefined
+      case BACKEND.parameterDescription:
         return undefined
       default:
         throw broken(`it sent a message of type 0x${type.toString(16)}, which has no place here`)
@@ -143,12 +260,13 @@ export class Backend {
   /** CommandComplete, and what stands in its place. The tag's last word is the number of rows, where there is one. */
   #completed(completed: Tag): void {
     const { text: tag, rows } = completed
-    const { inFlight, guard, copy, names } = this.#state
+    const { inFlight, copy, names } = this.#state
     copy.open = false
     copy.ignoredSyncs = 0
     const { named } = inFlight
+    this.#answers.ended()
     if (inFlight.kind === ENTRY.execute) {
-      guard.recorder.result(inFlight.number, tag, rows, this.#bytes, this.#elapsed())
+      this.#record(tag, rows, undefined)
       this.#bytes = 0
       if (named !== undefined && tag !== MAKES[named.kind]) names.discard(named)
       inFlight.shift()
@@ -187,20 +305,13 @@ export class Backend {
 
   /** ReadyForQuery: Byte1 status, 'I' idle, 'T' in a transaction, 'E' in a failed one. */
   #ready(status: number): void {
-    const { inFlight, guard, names, bareNames, copy } = this.#state
+    const { inFlight, names, bareNames, copy } = this.#state
     if (inFlight.skipping) this.#dropToSync()
     if (inFlight.kind === ENTRY.query) {
       const { named } = inFlight
       // Left over when the PREPARE in it failed or never came to run.
       if (named !== undefined) names.discard(named)
-      guard.recorder.result(
-        inFlight.number,
-        this.#tag.text,
-        this.#rows,
-        this.#bytes,
-        this.#elapsed(),
-        this.#sqlstate,
-      )
+      this.#record(this.#tag.text, this.#rows, this.#sqlstate)
       inFlight.shift()
     } else if (inFlight.kind === ENTRY.sync) {
       inFlight.shift()
@@ -217,6 +328,7 @@ export class Backend {
     this.#sqlstate = undefined
     this.#state.transaction.hasFailed = status === 0x45
     if (status === 0x49) names.transactionEnded()
+    this.#answers.ready(status === 0x49)
     bareNames.ready(status)
     if (this.#reportedPath !== undefined && inFlight.size === 0) bareNames.reported(this.#reportedPath)
   }
@@ -247,7 +359,7 @@ export class Backend {
 
   /** An error fails the whole of a simple query; in the extended protocol, everything up to the next Sync. */
   #failed(bytes: Buffer, at: number, next: number): Buffer | undefined {
-    const { inFlight, guard, copy } = this.#state
+    const { inFlight, copy } = this.#state
     copy.open = false
     const fields = decodeErrorFields(bytes, at + 5, next)
     const sqlstate = fields.get('C') ?? ''
@@ -257,16 +369,42 @@ export class Backend {
         ? denied.response
         : undefined
     const shown = replacement === undefined ? sqlstate : (denied?.sqlstate ?? '42501')
+    const instead = replacement ?? this.#answers.text(BACKEND.errorResponse, bytes, at + 5, next)
+    this.#answers.ended()
     if (inFlight.kind === ENTRY.query) {
       this.#sqlstate = shown
-      return replacement
+      return instead
     }
-    if (inFlight.kind !== undefined && inFlight.number >= 0) {
-      guard.recorder.result(inFlight.number, '', 0, this.#bytes, this.#elapsed(), shown)
-    }
+    if (inFlight.kind !== undefined && inFlight.number >= 0) this.#record('', 0, shown)
     this.#dropToSync()
     this.#bytes = 0
-    return replacement
+    return instead
+  }
+
+  /** What came back for the oldest entry. */
+  #record(tag: string, rows: number, sqlstate: string | undefined): void {
+    const { inFlight, guard } = this.#state
+    const masked = this.#answers.take()
+    guard.recorder.result(inFlight.number, tag, rows, this.#bytes, this.#elapsed(), sqlstate, masked)
+  }
+
+  /** RowDescription or NoData: where the gateway has asked itself, the client is not told. */
+  #describedAs(size: number): Buffer | undefined {
+    const { inFlight } = this.#state
+    if (inFlight.kind !== ENTRY.describe) return undefined
+    const { expected } = inFlight
+    inFlight.shift()
+    if (expected?.kind !== 'describe' || !expected.isOurs) return undefined
+    this.#bytes -= size
+    return NOTHING
+  }
+
+  /** NotificationResponse: Int32(process) String(channel) String(payload). A payload may be what a statement has read. */
+  #notified(bytes: Buffer, start: number, end: number): Buffer | undefined {
+    if (this.#state.guard.hidden === undefined) return undefined
+    const channel = end - start < 4 ? undefined : readCString(bytes, start + 4, end)
+    if (channel === undefined) throw broken('it sent an unreadable NotificationResponse')
+    return encodeNotification(bytes.readInt32BE(start), channel.text, '')
   }
 
   /** What the target skips it will not answer; the names that it would have made are not made. */

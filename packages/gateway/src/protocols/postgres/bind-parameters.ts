@@ -103,3 +103,25 @@ function valueJson(bytes: Buffer, at: number, length: number, format: number): s
     format === 1 ? `\\x${bytes.toString('hex', at, at + shown)}` : bytes.toString('utf8', at, at + shown)
   return JSON.stringify(length > shown ? `${value}… ${length} bytes` : value)
 }
+
+/**
+ * The formats that a Bind asks its results to be in: none for text, one for all columns, or one for each. They are the last
+ * thing in it.
+ * @param start where the parameter formats begin
+ * @returns undefined for a malformed body: the target refuses it
+ */
+export function readResultFormats(bytes: Buffer, start: number, end: number): readonly number[] | undefined {
+  if (start + 2 > end) return undefined
+  let at = start + 2 + bytes.readUInt16BE(start) * 2
+  if (at + 2 > end) return undefined
+  const parameters = bytes.readUInt16BE(at)
+  at += 2
+  for (let i = 0; i < parameters; i++) {
+    if (at + 4 > end) return undefined
+    at += 4 + Math.max(bytes.readInt32BE(at), 0)
+  }
+  if (at + 2 > end) return undefined
+  const count = bytes.readUInt16BE(at)
+  if (at + 2 + count * 2 !== end) return undefined
+  return Array.from({ length: count }, (_, i) => bytes.readUInt16BE(at + 2 + i * 2))
+}

@@ -6,11 +6,18 @@ import { readCString } from '../wire/cstring.ts'
 import type { BareNames } from '../sql/search-path.ts'
 import { askSearchPath } from './ask-search-path.ts'
 import { approvalNotice } from './approval-notice.ts'
-import { bindParametersJson, boundParameters, parameterTypes, readBindTarget } from './bind-parameters.ts'
+import {
+  bindParametersJson,
+  boundParameters,
+  parameterTypes,
+  readBindTarget,
+  readResultFormats,
+} from './bind-parameters.ts'
 import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
 import { HeldStatement, isSameSubject } from './held-statement.ts'
-import { type Denied, ENTRY, type InFlight } from './in-flight.ts'
-import { FLUSH, FRONTEND } from './messages.ts'
+import { type Denied, type Described, ENTRY, type InFlight, type QueryAnswer } from './in-flight.ts'
+import { withoutClosedCopies } from './mask-copy-verdict.ts'
+import { encodeDescribePortal, FLUSH, FRONTEND } from './messages.ts'
 import { withExecuted } from './executed-reading.ts'
 import {
   isUsableName,
@@ -19,6 +26,7 @@ import {
   type NamedStatements,
   type Portal,
   type Prepared,
+  type ResultDescription,
 } from './named-statements.ts'
 import { PrivilegedRun } from './privileged-run.ts'
 import type { SessionNames } from './session-names.ts'
@@ -92,6 +100,8 @@ export class Frontend {
   #held: HeldStatement | undefined
   /** The approved statement that the target is working on. */
   #run: PrivilegedRun | undefined
+  /** What the gateway has to say itself, in front of the message that is being looked at. */
+  #ahead: Buffer | undefined
 
   constructor(state: FrontendState, sink: FrontendSink) {
     this.#state = state
@@ -133,6 +143,12 @@ export class Frontend {
           ? NOTHING
           : this.#message(bytes, type, at, next, end)
       if (outcome === 'again') continue
+      if (this.#ahead !== undefined) {
+        if (at > from) this.#sink.forward(bytes, from, at)
+        this.#sink.forward(this.#ahead, 0, this.#ahead.length)
+        this.#ahead = undefined
+        from = at
+      }
       if (outcome === 'forward') {
         if (next > end) {
           this.#skip = next - end
@@ -275,6 +291,8 @@ export class Frontend {
         this.#isInBatch = true
         return this.#close(bytes, at, next)
       case FRONTEND.describe:
+        this.#isInBatch = true
+        return this.#describe(bytes, at, next)
       case FRONTEND.flush:
         this.#isInBatch = true
         return 'forward'
@@ -342,7 +360,8 @@ export class Frontend {
     if (!verdict.permitted && !needsApproval(verdict)) {
       return this.#replace(FRONTEND.query, verdict, number, ENTRY.query)
     }
-    this.#endBatch(ENTRY.query, number, known && this.#runs(known, number, text, verdict))
+    const named = known && this.#runs(known, number, text, verdict)
+    this.#endBatch(ENTRY.query, number, named, undefined, this.#queryAnswer(verdict, known))
     return 'forward'
   }
 
@@ -352,11 +371,20 @@ export class Frontend {
     number: number,
     named?: Named,
     denied?: Denied,
+    answer?: QueryAnswer,
   ): void {
     this.#failed = false
     this.#isInBatch = false
-    this.#state.inFlight.push(kind, number, this.#now, named, denied)
+    this.#state.inFlight.push(kind, number, this.#now, named, denied, answer)
     this.#state.names.batchEnded()
+  }
+
+  /** Undefined where nothing has to be done to it: most statements. */
+  #queryAnswer(verdict: Verdict, known: KnownStatement | undefined): QueryAnswer | undefined {
+    const { masks } = verdict
+    if (masks === undefined) return undefined
+    const { copies } = (known ?? this.#state.statements.ofVerdict(verdict))?.session ?? { copies: [] }
+    return { kind: 'query', masks, copies }
   }
 
   /**
@@ -382,7 +410,11 @@ export class Frontend {
     declares: KnownStatement['session']['declares'],
   ): Named | undefined {
     if (prepares !== undefined)
-      return { kind: 'statement', name: prepares, value: { number, text, known, verdict } }
+      return {
+        kind: 'statement',
+        name: prepares,
+        value: { number, text, known, verdict, result: undescribed() },
+      }
     if (declares === undefined) return undefined
     return { kind: 'cursor', name: declares.name, value: { known, isHeld: declares.isHeld } }
   }
@@ -406,7 +438,7 @@ export class Frontend {
     const number = guard.recorder.statement(query.text, verdict)
     if (known === undefined) return this.#replace(FRONTEND.parse, verdict, number, ENTRY.parse)
     const types = parameterTypes(bytes, query.next, next)
-    const value = { number, text: query.text, known, verdict, types }
+    const value = { number, text: query.text, known, verdict, types, result: undescribed() }
     const named = { kind: 'statement', name: name.text, value } as const
     names.propose(named)
     inFlight.push(ENTRY.parse, number, this.#now, named)
@@ -445,13 +477,19 @@ export class Frontend {
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
       : JSON.stringify([`… ${next - at} bytes of parameters`])
-    const named = {
+    const portal: Portal = {
       kind: 'portal',
-      name: target.portal,
-      value: { prepared, names: bareNames, parameters, ...(approved === undefined ? {} : { approved }) },
-    } as const
+      prepared,
+      names: bareNames,
+      parameters,
+      ...(approved === undefined ? {} : { approved }),
+      formats: recorded ? readResultFormats(bytes, target.next, next) : undefined,
+      result: undescribed(),
+      masks: undefined,
+    }
+    const named = { kind: 'portal', name: target.portal, value: portal } as const
     names.propose(named)
-    inFlight.push(ENTRY.bind, -1, this.#now, named)
+    inFlight.push(ENTRY.bind, -1, this.#now, named, undefined, portal)
     return 'forward'
   }
 
@@ -476,8 +514,36 @@ export class Frontend {
     if (isRun) run.runs()
     const number = guard.recorder.execute(portal.approved?.number ?? prepared.number, portal.parameters)
     const named = this.#runs(prepared.known, prepared.number, prepared.text, prepared.verdict)
-    inFlight.push(ENTRY.execute, number, this.#now, named)
+    portal.masks = verdict.masks
+    const isAsNeeded = verdict.masks === undefined && guard.hidden === undefined
+    if (!isAsNeeded && !isDescribed(portal)) this.#askFor(portal, name?.text ?? '')
+    inFlight.push(ENTRY.execute, number, this.#now, named, undefined, isAsNeeded ? undefined : portal)
     return isRun ? 'run' : 'forward'
+  }
+
+  /** What is masked has to be described; a driver that knows the columns from before does not ask. */
+  #askFor(portal: Portal, name: string): void {
+    this.#describes({ kind: 'describe', ...describedBy(portal), isOurs: true })
+    this.#ahead = encodeDescribePortal(name)
+  }
+
+  /** Describe: Byte1('S' statement or 'P' portal) String(name). What it answers is what rows are held against. */
+  #describe(bytes: Buffer, at: number, next: number): Outcome {
+    const { names } = this.#state
+    const name = readCString(bytes, at + 6, next)
+    if (name === undefined) throw malformed('a Describe message is not terminated')
+    const subject = bytes[at + 5] === 0x53 ? names.statement(name.text) : names.portal(name.text)
+    if (subject === 'unsettled') return this.#waitForAnswers()
+    const by = subject === undefined ? { prepared: undefined, portal: undefined } : describedBy(subject)
+    this.#describes({ kind: 'describe', ...by, isOurs: false })
+    return 'forward'
+  }
+
+  #describes(described: Described): void {
+    const { prepared, portal } = described
+    if (prepared !== undefined) prepared.result.isAsked = true
+    if (portal !== undefined) portal.result.isAsked = true
+    this.#state.inFlight.push(ENTRY.describe, -1, this.#now, undefined, undefined, described)
   }
 
   /** A portal runs once, so that what is executed again is the rest of what was approved. */
@@ -720,7 +786,7 @@ export class Frontend {
    */
   #authorize(known: KnownStatement): Verdict | undefined {
     const reading = this.#readingOf(known)
-    return reading && this.#state.guard.authorize(reading)
+    return reading && withoutClosedCopies(this.#state.guard.authorize(reading), known.session.copies)
   }
 
   #readingOf(known: KnownStatement): StatementReading | undefined {
@@ -852,6 +918,25 @@ function changed({ policies, json }: Verdict, epoch: number): Verdict {
 }
 
 const IN_FAILED = 'current transaction is aborted, commands ignored until end of transaction block'
+
+function undescribed(): ResultDescription {
+  return { isAsked: false, columns: undefined }
+}
+
+/**
+ * What a Describe of it says more of. A portal's columns are those of its statement, unless what that runs by name can be
+ * another each time.
+ */
+function describedBy(subject: Prepared | Portal): Pick<Described, 'prepared' | 'portal'> {
+  const portal = 'kind' in subject ? subject : undefined
+  const prepared = 'kind' in subject ? subject.prepared : subject
+  return { prepared: usesNames(prepared.known) ? undefined : prepared, portal }
+}
+
+/** Drivers describe a statement once and run it many times. */
+function isDescribed({ result, formats, prepared }: Portal): boolean {
+  return result.isAsked || (prepared.result.isAsked && formats !== undefined)
+}
 
 /** What it does hangs on what the session has named. */
 function usesNames({ session }: KnownStatement): boolean {

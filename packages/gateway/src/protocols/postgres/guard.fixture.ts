@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { ApprovalNeed } from '../../access/approval.ts'
 import type { Catalog } from '../../access/catalog.ts'
 import { catalogOf } from '../../access/catalog.fixture.ts'
-import type { HiddenColumns } from '../../access/masking.ts'
+import type { HiddenColumns, MaskedColumn, ResultMasks } from '../../access/masking.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { Action, StatementReading } from '../../access/model.ts'
 import type {
@@ -50,6 +50,8 @@ export type Call =
 /** Keeps what it is told in memory. `held`: it calls nobody back until `release`. */
 export class MemoryRecorder implements SessionRecorder {
   readonly calls: Call[] = []
+  /** What was masked, of each result in which something was. */
+  readonly masked: (readonly MaskedColumn[])[] = []
   readonly #waiters: RecordingWaiter[] = []
   #next = 1
   held = false
@@ -65,8 +67,17 @@ export class MemoryRecorder implements SessionRecorder {
     return this.#next++
   }
 
-  result(of: number, tag: string, rows: number, size: number, _us: number, sqlstate?: string): void {
+  result(
+    of: number,
+    tag: string,
+    rows: number,
+    size: number,
+    _us: number,
+    sqlstate?: string,
+    masked?: readonly MaskedColumn[],
+  ): void {
     this.calls.push(['result', of, tag, rows, size, sqlstate])
+    if (masked !== undefined) this.masked.push(masked)
   }
 
   written(waiter: RecordingWaiter): void {
@@ -104,6 +115,8 @@ export class TestGuard implements Guard {
   readonly target = 'shop'
   catalog: Catalog = CATALOG
   hidden: HiddenColumns | undefined
+  /** The masks of what is permitted, as policy would give them. */
+  masksFor: ((reading: StatementReading) => readonly ResultMasks[] | undefined) | undefined
   readonly recorder = new MemoryRecorder()
   readonly denied = new Set<Action>(['drop', 'delete', 'truncate'])
   /** Relations, as `schema.name`. */
@@ -188,7 +201,11 @@ export class TestGuard implements Guard {
     )
     if (forbidden === undefined) {
       const asked = reading.operations.find(({ action }) => this.needApproval.has(action))
-      if (asked === undefined) return { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
+      if (asked === undefined) {
+        const masks = this.masksFor?.(reading)
+        const verdict = { ...common, permitted: true, policies: ['allow-all'], json: '{}' }
+        return masks === undefined ? verdict : { ...verdict, masks }
+      }
       return {
         ...common,
         permitted: false,

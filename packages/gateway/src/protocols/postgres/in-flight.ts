@@ -1,4 +1,6 @@
-import type { Named } from './named-statements.ts'
+import type { ResultMasks } from '../../access/masking.ts'
+import type { CopyFormat } from '../sql/copy-format.ts'
+import type { Named, Portal, Prepared, ResultDescription } from './named-statements.ts'
 
 /** What the target still has to answer, in the order in which it was sent. */
 export const ENTRY = {
@@ -10,6 +12,7 @@ export const ENTRY = {
   sync: 5,
   copyEnd: 6,
   ask: 7,
+  describe: 8,
 } as const
 export type EntryKind = (typeof ENTRY)[keyof typeof ENTRY]
 
@@ -27,6 +30,26 @@ export interface Denied {
   readonly sqlstate: string
 }
 
+/** What is to be done to the answers to a Query. */
+export interface QueryAnswer {
+  readonly kind: 'query'
+  /** For each statement of the text. */
+  readonly masks: readonly ResultMasks[]
+  readonly copies: readonly (CopyFormat | undefined)[]
+}
+
+/** What a Describe asks about; neither where it is not known here, as a cursor of SQL's. */
+export interface Described {
+  readonly kind: 'describe'
+  readonly prepared: Prepared | undefined
+  readonly portal: Portal | undefined
+  /** The client has not asked, and is not told. */
+  readonly isOurs: boolean
+}
+
+/** What is known of an entry beforehand, where anything has to be done to its answer. That of a Bind or Execute is its portal. */
+export type Expected = QueryAnswer | Described | Portal
+
 /** A queue in parallel arrays: an entry is pushed and popped for every message, so none may cost an object. */
 export class InFlight {
   #kinds = new Uint8Array(64)
@@ -34,6 +57,7 @@ export class InFlight {
   #starts = new Float64Array(64)
   #names: (Named | undefined)[] = Array.from({ length: 64 })
   #denials: (Denied | undefined)[] = Array.from({ length: 64 })
+  #expected: (Expected | undefined)[] = Array.from({ length: 64 })
   #head = 0
   #size = 0
   /** After an error in the extended protocol the target answers nothing up to the next Sync, which may not be sent yet. */
@@ -59,7 +83,14 @@ export class InFlight {
    * `number`: of the recorded statement or execution, -1 for none. `startedAt`: of `performance.now()`. `named`: the name
    * that this entry makes or drops when it succeeds.
    */
-  push(kind: EntryKind, number: number, startedAt: number, named?: Named, denied?: Denied): void {
+  push(
+    kind: EntryKind,
+    number: number,
+    startedAt: number,
+    named?: Named,
+    denied?: Denied,
+    expected?: Expected,
+  ): void {
     if (this.#size === this.#kinds.length) this.#grow()
     const at = (this.#head + this.#size) & (this.#kinds.length - 1)
     this.#kinds[at] = kind
@@ -67,6 +98,7 @@ export class InFlight {
     this.#starts[at] = startedAt
     this.#names[at] = named
     this.#denials[at] = denied
+    this.#expected[at] = expected
     this.#size++
   }
 
@@ -91,9 +123,14 @@ export class InFlight {
     return this.#denials[this.#head]
   }
 
+  get expected(): Expected | undefined {
+    return this.#expected[this.#head]
+  }
+
   shift(): void {
     this.#names[this.#head] = undefined
     this.#denials[this.#head] = undefined
+    this.#expected[this.#head] = undefined
     this.#head = (this.#head + 1) & (this.#kinds.length - 1)
     this.#size--
   }
@@ -102,6 +139,8 @@ export class InFlight {
   dropToSync(forget: (named: Named) => void): void {
     while (this.kind !== undefined && this.kind !== ENTRY.sync) {
       if (this.named !== undefined) forget(this.named)
+      const { expected } = this
+      if (expected?.kind === 'describe') forgetDescription(expected)
       this.shift()
     }
     this.skipping = this.kind === undefined
@@ -133,13 +172,14 @@ export class InFlight {
   }
 
   #dropSecond(): void {
-    const { kind, number, startedAt, named, denied } = this
+    const { kind, number, startedAt, named, denied, expected } = this
     this.shift()
     this.#kinds[this.#head] = kind ?? ENTRY.query
     this.#numbers[this.#head] = number
     this.#starts[this.#head] = startedAt
     this.#names[this.#head] = named
     this.#denials[this.#head] = denied
+    this.#expected[this.#head] = expected
   }
 
   #grow(): void {
@@ -149,6 +189,7 @@ export class InFlight {
     const starts = new Float64Array(size * 2)
     const names: (Named | undefined)[] = Array.from({ length: size * 2 })
     const denials: (Denied | undefined)[] = Array.from({ length: size * 2 })
+    const expected: (Expected | undefined)[] = Array.from({ length: size * 2 })
     for (let i = 0; i < this.#size; i++) {
       const at = (this.#head + i) & (size - 1)
       kinds[i] = this.#kinds[at] ?? 0
@@ -156,12 +197,24 @@ export class InFlight {
       starts[i] = this.#starts[at] ?? 0
       names[i] = this.#names[at]
       denials[i] = this.#denials[at]
+      expected[i] = this.#expected[at]
     }
     this.#kinds = kinds
     this.#numbers = numbers
     this.#starts = starts
     this.#names = names
     this.#denials = denials
+    this.#expected = expected
     this.#head = 0
   }
+}
+
+/** It was skipped: whoever needs it has to ask again. */
+function forgetDescription({ prepared, portal }: Described): void {
+  if (prepared !== undefined) forgetUnanswered(prepared.result)
+  if (portal !== undefined) forgetUnanswered(portal.result)
+}
+
+function forgetUnanswered(result: ResultDescription): void {
+  if (result.columns === undefined) result.isAsked = false
 }

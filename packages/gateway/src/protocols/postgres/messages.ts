@@ -138,18 +138,41 @@ export function encodeNotice(fields: NoticeFields): Buffer {
 }
 
 function noticeBody(fields: NoticeFields): Buffer {
-  const parts = [
-    `S${fields.severity}`,
-    `V${fields.severity}`,
-    `C${fields.sqlstate}`,
-    `M${fields.message}`,
-    fields.detail === undefined ? '' : `D${fields.detail}`,
-    fields.hint === undefined ? '' : `H${fields.hint}`,
-    fields.where === undefined ? '' : `W${fields.where}`,
-  ]
+  const optional = (code: string, value: string | undefined): [string, string][] =>
+    value === undefined ? [] : [[code, value]]
+  return fieldsBody([
+    ['S', fields.severity],
+    ['V', fields.severity],
+    ['C', fields.sqlstate],
+    ['M', fields.message],
+    ...optional('D', fields.detail),
+    ...optional('H', fields.hint),
+    ...optional('W', fields.where),
+  ])
+}
+
+/** An ErrorResponse or NoticeResponse of these fields, by their one-letter codes. */
+export function encodeFields(type: number, fields: readonly (readonly [string, string])[]): Buffer {
+  return message(type, fieldsBody(fields))
+}
+
+function fieldsBody(fields: readonly (readonly [string, string])[]): Buffer {
   // A NUL inside a field would end the message early and let the rest be read as another one.
-  const body = parts.filter((part) => part !== '').map((part) => `${part.replaceAll('\0', '')}\0`)
+  const body = fields.map(([code, value]) => `${code}${value.replaceAll('\0', '')}\0`)
   return Buffer.from(`${body.join('')}\0`)
+}
+
+/** NotificationResponse: Int32(process) String(channel) String(payload). */
+export function encodeNotification(process: number, channel: string, payload: string): Buffer {
+  return message(
+    BACKEND.notificationResponse,
+    Buffer.concat([int32(process), Buffer.from(`${channel}\0${payload}\0`)]),
+  )
+}
+
+/** Describe of a portal: Byte1('P') String(name). */
+export function encodeDescribePortal(name: string): Buffer {
+  return message(FRONTEND.describe, Buffer.from(`P${name}\0`))
 }
 
 export function encodeReadyForQuery(status: 'I' | 'T' | 'E'): Buffer {

@@ -1,7 +1,9 @@
 import { SallyportError } from '../../access/errors.ts'
+import type { ResultMasks } from '../../access/masking.ts'
 import type { Verdict } from '../contract.ts'
 import type { ClosedCursors } from '../sql/reading.ts'
 import type { BareNames } from '../sql/search-path.ts'
+import type { ResultColumn } from './row-description.ts'
 import type { KnownStatement } from './statement-cache.ts'
 
 /** A prepared statement, as far as running it again needs to be decided and recorded. */
@@ -14,6 +16,15 @@ export interface Prepared {
   verdict: Verdict
   /** The types of parameters as Parse said them, by OID; those of SQL's PREPARE are in its text. */
   readonly types?: readonly number[]
+  /** What the target says of its result. Shared by its portals. */
+  readonly result: ResultDescription
+}
+
+/** What the target has said, or was asked, about a result. */
+export interface ResultDescription {
+  /** Its Describe was sent, or answered. */
+  isAsked: boolean
+  columns: readonly ResultColumn[] | undefined
 }
 
 /** What people have permitted, as the recording has it. */
@@ -24,12 +35,18 @@ export interface Approved {
 
 /** A bound portal: which statement it runs, and with what. */
 export interface Portal {
+  readonly kind: 'portal'
   readonly prepared: Prepared
   /** How its bare names were understood when it was bound: its plan was made then. */
   readonly names: BareNames
   /** JSON array, bounded. */
   readonly parameters: string
   readonly approved?: Approved
+  /** Result formats, as Bind gave them; undefined: they were not looked at. */
+  readonly formats: readonly number[] | undefined
+  readonly result: ResultDescription
+  /** As they were when it was executed last. */
+  masks: readonly ResultMasks[] | undefined
 }
 
 /** A cursor of SQL's DECLARE: what reads from it does what its query does. */

@@ -39,7 +39,10 @@ export function relay(
   )
 }
 
-/** Why a side is not being read. */
+/** Why the target is not being read. */
+type TargetHold = 'draining' | 'masking'
+
+/** Why the client is not being read. */
 type Hold = 'verdict' | 'people' | 'draining'
 
 class Relay {
@@ -56,6 +59,7 @@ class Relay {
   /** Batches that wait for the recording. */
   #unrecorded = 0
   readonly #holds = new Set<Hold>()
+  readonly #targetHolds = new Set<TargetHold>()
   #leaving = false
   #over = false
   readonly #onAbort = (): void => this.#fail(SallyportError.from(this.#guard.signal.reason))
@@ -95,6 +99,7 @@ class Relay {
     this.#backend = new Backend(state, {
       forward: (bytes, start, end) => this.#toClient(bytes, start, end),
       answered: () => this.#frontend.answered(),
+      breathe: () => this.#breathe(),
     })
     this.#client = readChunks(client.stream, {
       readSize: CLIENT_READ,
@@ -155,9 +160,25 @@ class Relay {
     const slice = bytes.subarray(start, end)
     // A socket is done with the memory when it has written it; an in-process reader may keep it for as long as it likes.
     stream.write(stream instanceof Socket ? slice : Buffer.from(slice))
-    if (!stream.writableNeedDrain) return
+    if (!stream.writableNeedDrain || this.#targetHolds.has('draining')) return
+    this.#holdTarget('draining')
+    stream.once('drain', () => this.#letTargetGo('draining'))
+  }
+
+  /** Others get a turn of the event loop: masking a bulk result would else multiply everybody's latency. */
+  #breathe(): void {
+    this.#holdTarget('masking')
+    setImmediate(() => this.#letTargetGo('masking'))
+  }
+
+  #holdTarget(why: TargetHold): void {
+    this.#targetHolds.add(why)
     this.#target.pause()
-    stream.once('drain', () => this.#target.resume())
+  }
+
+  #letTargetGo(why: TargetHold): void {
+    this.#targetHolds.delete(why)
+    if (this.#targetHolds.size === 0 && !this.#over) this.#target.resume()
   }
 
   #wait(done: Promise<unknown>, why: Hold): void {

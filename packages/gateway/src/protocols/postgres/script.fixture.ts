@@ -48,6 +48,7 @@ export class ScriptedSession {
     this.#backend = new Backend(this.state, {
       forward: (bytes, start, end) => this.#toClient.push(Buffer.from(bytes.subarray(start, end))),
       answered: () => this.#frontend.answered(),
+      breathe: () => undefined,
     })
   }
 

@@ -20,7 +20,14 @@ export interface KnownStatement {
 }
 
 type SessionNamesUse = {
-  readonly [K in 'prepares' | 'declares' | 'executes' | 'fetches' | 'closes' | 'changes']: SqlReading[K]
+  readonly [K in
+    | 'prepares'
+    | 'declares'
+    | 'executes'
+    | 'fetches'
+    | 'closes'
+    | 'changes'
+    | 'copies']: SqlReading[K]
 }
 
 /** Reads statements, away from the event loop. */
@@ -78,8 +85,8 @@ export class StatementCache {
     session: string,
   ): Promise<KnownStatement> {
     const sql = await this.#reader.read({ text, catalog, names, session })
-    const { prepares, declares, executes, fetches, closes, changes, ...reading } = sql
-    const made = { prepares, declares, executes, fetches, closes, changes }
+    const { prepares, declares, executes, fetches, closes, changes, copies, ...reading } = sql
+    const made = { prepares, declares, executes, fetches, closes, changes, copies }
     const known = { reading, session: made, catalogVersion: catalog.version, names }
     const isByShape = shape !== undefined && reading.dependsOn === 'shape'
     // A text could look like another statement's shape; under different prefixes neither is taken for the other.

@@ -36,7 +36,12 @@ const NOTHING = Buffer.alloc(0)
 export const client = {
   query: encodeQuery,
   parse: encodeParse,
-  bind(portal: string, statement: string, values: readonly (string | null)[] = []): Buffer {
+  bind(
+    portal: string,
+    statement: string,
+    values: readonly (string | null)[] = [],
+    resultFormats: readonly number[] = [],
+  ): Buffer {
     const parameters = values.map((value) =>
       value === null ? int32(-1) : Buffer.concat([int32(Buffer.byteLength(value)), Buffer.from(value)]),
     )
@@ -46,7 +51,8 @@ export const client = {
       int16(0),
       int16(values.length),
       ...parameters,
-      int16(0),
+      int16(resultFormats.length),
+      ...resultFormats.map(int16),
     ]
     return message(FRONTEND.bind, Buffer.concat(body))
   },
@@ -62,6 +68,15 @@ export const client = {
   copyFail: (why: string) => message(FRONTEND.copyFail, cstring(why)),
   /** FunctionCall of pg_backend_pid (OID 2026), without arguments. */
   functionCall: message(FRONTEND.functionCall, bytes('000007ea 0000 0000 0000')),
+}
+
+/** One column of a RowDescription. */
+export interface Column {
+  readonly name: string
+  readonly type: number
+  readonly relation?: number
+  readonly number?: number
+  readonly format?: number
 }
 
 function tagged(type: string, body: Buffer = NOTHING): Buffer {
@@ -80,6 +95,49 @@ export const target = {
   ready: (status: 'I' | 'T' | 'E') => tagged('Z', Buffer.from(status)),
   /** One text column called `?column?`. */
   rowDescription: tagged('T', bytes(`0001 "?column?" 00 00000000 0000 00000019 ffff ffffffff 0000`)),
+  columns: (...columns: readonly Column[]) =>
+    tagged(
+      'T',
+      Buffer.concat([
+        int16(columns.length),
+        ...columns.flatMap(({ name, type, relation = 0, number = 0, format = 0 }) => [
+          cstring(name),
+          int32(relation),
+          int16(number),
+          int32(type),
+          int16(0xffff),
+          int32(-1),
+          int16(format),
+        ]),
+      ]),
+    ),
+  values: (values: readonly (string | Buffer | null)[]) =>
+    tagged(
+      'D',
+      Buffer.concat([
+        int16(values.length),
+        ...values.flatMap((value) => {
+          if (value === null) return [int32(-1)]
+          const bytes = Buffer.from(value)
+          return [int32(bytes.length), bytes]
+        }),
+      ]),
+    ),
+  parameterDescription: () => tagged('t', int16(0)),
+  fields: (type: 'E' | 'N', fields: Readonly<Record<string, string>>) =>
+    tagged(
+      type,
+      Buffer.from(
+        `${Object.entries(fields)
+          .map(([code, value]) => `${code}${value}\0`)
+          .join('')}\0`,
+      ),
+    ),
+  copyOutOf: (columns: number) =>
+    tagged(
+      'H',
+      Buffer.concat([Buffer.from([0]), int16(columns), ...Array.from({ length: columns }, () => int16(0))]),
+    ),
   row: (value: string) =>
     tagged('D', Buffer.concat([int16(1), int32(Buffer.byteLength(value)), Buffer.from(value)])),
   error: (sqlstate: string, text: string) =>

@@ -49,6 +49,7 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
     fetches: usedBeforeMade(statements, 'fetches', ({ declares: cursor }) => cursor?.name),
     closes: closes.some((which) => typeof which === 'string') ? 'all' : [...new Set(closes.flat())],
     ...(changes === undefined ? {} : { changes }),
+    copies: statements.flatMap(({ copies }) => copies),
   }
 }
 

@@ -1,6 +1,7 @@
 import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { CommonTableNames } from './common-table-names.ts'
 import { type CatalogIndex, Names } from './names.ts'
+import { copyFormat } from './copy-format.ts'
 import { readDefinition } from './read-definition.ts'
 import { readAny, readEach, readNode } from './read-query.ts'
 import { readTransactionModes, readVariableSet, setConfigOfOneSetting } from './read-setting.ts'
@@ -204,9 +205,11 @@ function readCopy(fields: Fields, reading: ReadingBuilder): void {
     reading.does('insert', onRelation(relation))
     readAny(fields['whereClause'], NO_NAMES, reading)
   } else if (relation) {
+    reading.copiesOut(copyFormat(fields))
     reading.does('copyOut', onRelation(relation))
     reading.does('select', onRelation(relation))
   } else {
+    reading.copiesOut(copyFormat(fields))
     readOne(fields['query'], reading)
     const read = reading.targets('select')
     for (const resource of read) reading.doesOn('copyOut', resource)

@@ -8,6 +8,7 @@ import type {
   StatementFacts,
   StatementReading,
 } from '../../access/model.ts'
+import type { CopyFormat } from './copy-format.ts'
 import type { Names } from './names.ts'
 import type { NameChanges, SearchPath } from './search-path.ts'
 
@@ -42,6 +43,8 @@ export interface SqlReading extends StatementReading {
   readonly closes: ClosedCursors
   /** Left out: bare names mean the same after it as before. */
   readonly changes?: NameChanges
+  /** For each statement of the text in order: how its rows are written, where it is a COPY … TO STDOUT. */
+  readonly copies: readonly (CopyFormat | undefined)[]
 }
 
 /** Which cursors are gone: some by name, all, or all that were not declared WITH HOLD. */
@@ -56,6 +59,7 @@ export class ReadingBuilder {
   readonly #executes = new Set<string>()
   readonly #fetches = new Set<string>()
   #closes: ClosedCursors = []
+  #copy: CopyFormat | undefined
   #declares: SqlReading['declares']
   readonly #paths: (SearchPath | 'session-start')[] = []
   readonly #temporary: string[] = []
@@ -177,6 +181,10 @@ export class ReadingBuilder {
     this.#closes = cursors
   }
 
+  copiesOut(format: CopyFormat): void {
+    this.#copy = format
+  }
+
   setsPath(path: SearchPath | 'session-start'): void {
     this.#paths.push(path)
   }
@@ -242,6 +250,7 @@ export class ReadingBuilder {
       fetches: [...this.#fetches],
       closes: this.#closes,
       ...(changes === undefined ? {} : { changes }),
+      copies: [this.#copy],
     }
   }
 }
@@ -280,5 +289,6 @@ export function opaqueReading(reason: string): SqlReading {
     executes: [],
     fetches: [],
     closes: [],
+    copies: [],
   }
 }

@@ -1,0 +1,28 @@
+import type { Mask, ResultMasks } from '../../access/masking.ts'
+
+/** Puts one text in place of every value, and NULL in place of what is of no known type. */
+export function constantMask(text: string | null, dataClass = 'pii.test'): Mask {
+  return { dataClass, method: 'redact', apply: (_, kind) => (kind === 'other' ? null : text) }
+}
+
+/** As long as the value. */
+export const STARS: Mask = {
+  dataClass: 'pii.test',
+  method: 'partial',
+  apply: (value) => '*'.repeat(value.length),
+}
+
+/** `T:` in front of the value, and turns that back. */
+export const TOKEN: Mask = {
+  dataClass: 'pii.token',
+  method: 'token',
+  apply: (value) => `T:${value}`,
+  restore: (token) => (token.startsWith('T:') ? token.slice(2) : undefined),
+}
+
+export function masksOf(
+  columns: readonly (Mask | undefined)[],
+  others: Partial<Omit<ResultMasks, 'columns'>> = {},
+): ResultMasks {
+  return { columns, beyond: undefined, hidesTexts: true, detector: undefined, ...others }
+}
