@@ -3,6 +3,7 @@ export { SallyportError } from './access/errors.ts'
 export type { Config } from './config/config.ts'
 export { loadConfig } from './config/load.ts'
 export { checkTargets, type Gateway, type GatewayLog, startGateway } from './main.ts'
+export { recogniseEach } from './masking/detect/external-recogniser.ts'
 export {
   MOST_SAMPLES,
   type ProposedClassification,

@@ -122,3 +122,12 @@ test('brings the default classes of what it found, and no others', () => {
   )
   expect(classes.map(({ name }) => name)).toEqual(['pii.email', 'hr.salary'])
 })
+
+test('counts what somebody else recognised in the values', () => {
+  const samples = many(10, (n) => `Person ${n}`)
+  const recognised = samples.map((text) => [
+    { entity: 'person', start: 0, end: text.length, score: 0.85 } as const,
+  ])
+  const people = { ...column('public.orders.reference', 'text', samples), recognised }
+  expect(propose(people).fields).toMatchObject([{ class: 'pii.name', because: '10 of 10 values' }])
+})

@@ -2,6 +2,7 @@ import { classByName } from './column-names.ts'
 import { classOf, DEFAULT_CLASSES } from './default-classes.ts'
 import type { DefaultClass } from './default-classes.ts'
 import { detect, patternDetectors } from './detect/detectors.ts'
+import type { Detector, Span } from './detect/span.ts'
 
 /** A column of a table, and some of its values. */
 export interface SampledColumn {
@@ -12,6 +13,8 @@ export interface SampledColumn {
   readonly type: string
   /** Values that are not NULL, as text; undefined when they could not be read. */
   readonly samples: readonly string[] | undefined
+  /** What somebody else recognised in each of the samples, in addition to our own detectors. */
+  readonly recognised?: readonly (readonly Span[])[]
 }
 
 export interface ProposedField {
@@ -49,11 +52,17 @@ export function proposeClassification(columns: readonly SampledColumn[]): Propos
   for (const column of columns) {
     const field = [column.schema, column.table, column.column].map(quoted).join('.')
     const named = classByName(column.table, column.column, column.type)
-    const samples = (column.samples ?? []).slice(0, MOST_SAMPLES).map((text) => text.slice(0, LONGEST_SAMPLE))
+    const samples = (column.samples ?? [])
+      .slice(0, MOST_SAMPLES)
+      .map((text) => text.slice(0, LONGEST_SAMPLE).trimEnd())
     const counts = new Map<string, number>()
     let holding = 0
-    for (const sample of samples) {
-      const { whole, holds } = classesIn(sample.trim(), column.column, named, detectors)
+    for (const [i, sample] of samples.entries()) {
+      const others = column.recognised?.[i] ?? []
+      const { whole, holds } = classesIn(sample, column.column, named, [
+        ...detectors,
+        { entities: [], reach: 'lines', find: (text) => (text === sample ? others : []) },
+      ])
       if (whole !== undefined) counts.set(whole, (counts.get(whole) ?? 0) + 1)
       else if (holds) holding += 1
     }
@@ -106,7 +115,7 @@ function classesIn(
   value: string,
   column: string,
   named: string | undefined,
-  detectors: ReturnType<typeof patternDetectors>,
+  detectors: readonly Detector[],
 ): { whole: string | undefined; holds: boolean } {
   const spans = detect(value, detectors)
   const [only] = spans

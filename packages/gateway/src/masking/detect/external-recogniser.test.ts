@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { recognise, type ExternalRecogniser } from './external-recogniser.ts'
+import { recognise, recogniseEach, type ExternalRecogniser } from './external-recogniser.ts'
 
 const started: Server[] = []
 afterEach(() => {
@@ -89,4 +89,24 @@ test('a text that is too long to be sent counts as a failure', async () => {
   await expect(recognise(asking(url), 'x'.repeat(100_001), never)).rejects.toMatchObject({
     code: 'TARGET_UNREACHABLE',
   })
+})
+
+test('of many texts each gets its own spans, in as few requests as they fit into', async () => {
+  const asked: string[] = []
+  const url = await analyzer((response, { body }) => {
+    const { text } = JSON.parse(body) as { text: string }
+    asked.push(text)
+    const found = [...text.matchAll(/Ana/g)].map(({ index }) => ({ ...PERSON, start: index, end: index + 3 }))
+    response.end(JSON.stringify([...found, { ...PERSON, start: 0, end: text.length }]))
+  })
+  const long = 'x'.repeat(15_000)
+  const spans = await recogniseEach(asking(url), ['Ana', 'nobody', 'I am Ana', long, long], never)
+  expect(spans).toMatchObject([
+    [{ start: 0, end: 3 }],
+    [],
+    [{ start: 5, end: 8 }],
+    [],
+    [{ entity: 'person', start: 0, end: 15_000 }],
+  ])
+  expect(asked).toEqual([`Ana\nnobody\nI am Ana\n${long}`, long])
 })

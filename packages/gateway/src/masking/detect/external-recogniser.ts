@@ -69,6 +69,45 @@ export async function recognise(
   }
 }
 
+/** Texts are sent together, so far as they fit: an analyzer takes longer for a request than for a text. */
+const TOGETHER = 20_000
+
+/**
+ * The same for many short texts.
+ * @returns the spans in each of them; a span that reaches over two is in neither
+ */
+export async function recogniseEach(
+  recogniser: ExternalRecogniser,
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly (readonly Span[])[] | 'unavailable'> {
+  const found: (readonly Span[])[] = []
+  for (let from = 0; from < texts.length; ) {
+    let to = from
+    let length = 0
+    while (to < texts.length && (to === from || length + (texts[to]?.length ?? 0) <= TOGETHER)) {
+      length += (texts[to]?.length ?? 0) + 1
+      to += 1
+    }
+    const some = texts.slice(from, to)
+    const spans = await recognise(recogniser, some.join('\n'), signal)
+    if (spans === 'unavailable') return spans
+    let start = 0
+    for (const text of some) {
+      const end = start + text.length
+      const base = start
+      found.push(
+        spans
+          .filter((span) => span.start >= base && span.end <= end)
+          .map((span) => ({ ...span, start: span.start - base, end: span.end - base })),
+      )
+      start = end + 1
+    }
+    from = to
+  }
+  return found
+}
+
 async function boundedText(answer: Response): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let text = ''
