@@ -40,12 +40,16 @@ const HARMLESS_ANYWAY: readonly (readonly [RegExp, string])[] = [
 const INNER_TYPES = `internal cstring trigger event_trigger language_handler fdw_handler index_am_handler
   table_am_handler tsm_handler pg_ddl_command`.split(/\s+/)
 
+/** `pg_proc.provolatile`, from the least to the most. */
+const VOLATILITIES = 'isv'
+
 const harmless = new Map<string, boolean>()
+const volatility = new Map<string, number>()
 for (const url of process.argv.slice(2)) {
   const client = new Client({ connectionString: url })
   await client.connect()
-  const { rows } = await client.query<{ name: string; stable: boolean; inner: boolean }>(
-    `SELECT CASE nspname WHEN 'pg_catalog' THEN '' ELSE nspname || '.' END || proname AS name,
+  const { rows } = await client.query<{ name: string; volatile: string; stable: boolean; inner: boolean }>(
+    `SELECT CASE nspname WHEN 'pg_catalog' THEN '' ELSE nspname || '.' END || proname AS name, provolatile AS volatile,
             provolatile <> 'v' AND prokind IN ('f', 'a', 'w') AS stable,
             prokind <> 'a' AND (prorettype::regtype::text = ANY($1)
               OR EXISTS (SELECT FROM unnest(proargtypes) t WHERE t::regtype::text = ANY($1))) AS inner
@@ -54,11 +58,12 @@ for (const url of process.argv.slice(2)) {
     [INNER_TYPES],
   )
   await client.end()
-  for (const { name, stable, inner } of rows) {
+  for (const { name, volatile, stable, inner } of rows) {
     const named = (list: readonly (readonly [RegExp, string])[]) =>
       list.some(([pattern]) => pattern.test(name))
     const ok = !inner && !named(NOT_HARMLESS) && (stable || named(HARMLESS_ANYWAY))
     harmless.set(name, ok && (harmless.get(name) ?? true))
+    volatility.set(name, Math.max(VOLATILITIES.indexOf(volatile), volatility.get(name) ?? 0))
   }
 }
 
@@ -67,12 +72,16 @@ const names = [...harmless]
   .map(([name]) => name)
   .toSorted()
 if (names.length < 1500) throw new Error(`only ${names.length} names: give it the servers' URLs`)
-const lines: string[] = []
-for (const name of names) {
-  const last = lines.at(-1)
-  if (last !== undefined && last.length + name.length < 108) lines[lines.length - 1] = `${last} ${name}`
-  else lines.push(`  ${name}`)
+function listOf(volatile: number): string {
+  const lines: string[] = []
+  for (const name of names.filter((one) => volatility.get(one) === volatile)) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + name.length < 108) lines[lines.length - 1] = `${last} ${name}`
+    else lines.push(`  ${name}`)
+  }
+  return lines.join('\n')
 }
+
 writeFileSync(
   new URL('../../packages/gateway/src/protocols/sql/harmless-functions.ts', import.meta.url),
   `// Made by test/generate/harmless-functions.ts, which holds the rules and their reasons: change it there.
@@ -81,12 +90,32 @@ writeFileSync(
  * PostgreSQL's own functions that change nothing, run no text and read nothing but their arguments and the catalog.
  * Without a schema: those of pg_catalog, which is searched before any schema of a user's, so that a bare name means them.
  */
-export const HARMLESS_FUNCTIONS: ReadonlySet<string> = new Set(
-  \`
-${lines.join('\n')}
-\`
+export const HARMLESS_FUNCTIONS: ReadonlyMap<string, 'immutable' | 'stable' | 'volatile'> = new Map([
+  ...names(
+    'immutable',
+    \`
+${listOf(0)}
+\`,
+  ),
+  ...names(
+    'stable',
+    \`
+${listOf(1)}
+\`,
+  ),
+  ...names(
+    'volatile',
+    \`
+${listOf(2)}
+\`,
+  ),
+])
+
+function names<const T>(volatility: T, list: string): readonly (readonly [string, T])[] {
+  return list
     .trim()
-    .split(/\\s+/),
-)
+    .split(/\\s+/)
+    .map((name) => [name, volatility] as const)
+}
 `,
 )

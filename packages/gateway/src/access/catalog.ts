@@ -14,7 +14,11 @@ export interface Catalog {
   readonly relations: readonly Relation[]
   /** Functions, procedures and aggregates outside of PostgreSQL's own schemas. */
   readonly functions: readonly Routine[]
-  /** Operators outside of PostgreSQL's own schemas, by schema and name: what they run can be anything. */
+  /**
+   * Operators outside of PostgreSQL's own schemas, by schema and name: what they run can be anything. Left out are those
+   * whose functions are immutable and in C, as extensions bring them: only a superuser can install one, and by its own
+   * word it looks at nothing but its operands.
+   */
   readonly operators: readonly { readonly schema: string; readonly name: string }[]
 }
 

@@ -29,6 +29,8 @@ export interface DataFlow {
   /** The name of a cursor that this DECLAREs, or that a FETCH reads: its results are those of the declared query. */
   readonly declaresCursor?: string
   readonly fetchesCursor?: string
+  /** The name of the prepared statement that an EXECUTE runs: its results are those of that statement. */
+  readonly executesStatement?: string
 }
 
 export interface OutputColumn {
@@ -70,6 +72,9 @@ export const UNKNOWN_FLOW: DataFlow = {
 
 /** The flow of what touches no data. */
 export const NO_FLOW: DataFlow = { outputs: [], inferences: [], touched: [], stored: [], parameters: [] }
+
+/** The flow of what has no result, and looks at data that could not be told: an error of it may quote any. */
+export const HIDDEN_FLOW: DataFlow = { ...NO_FLOW, touched: 'anything' }
 
 /**
  * What several statements of one text do together: the flow of each follows the others'. Their results are not one

@@ -125,6 +125,16 @@ export interface StatementFacts {
   readonly reading: 'complete' | 'opaque'
 }
 
+/** A function that a statement calls, as far as it is known. */
+export interface FunctionCall {
+  /** As `StatementFacts.functions` has it. */
+  readonly name: string
+  /** The most volatile of those that the name may mean. */
+  readonly volatility: 'immutable' | 'stable' | 'volatile'
+  /** It changes nothing, runs no text and reads nothing but its arguments and the catalog: policy is not asked. */
+  readonly harmless: boolean
+}
+
 /** A statement as far as it was understood. */
 export interface StatementReading {
   readonly operations: readonly Operation[]
@@ -140,6 +150,8 @@ export interface StatementReading {
   readonly needs: readonly Grant[]
   /** Of a text with several statements: all of them together. */
   readonly flow: DataFlow
+  /** Left out: none. */
+  readonly calls?: readonly FunctionCall[]
   /** Of each statement, where there are several. */
   readonly flows?: readonly DataFlow[]
 }

@@ -49,7 +49,10 @@ SELECT current_setting('server_version_num')::int AS version, (${START_PATH}) AS
   ARRAY(SELECT n.nspname::text FROM pg_namespace n WHERE ${IS_USERS} ORDER BY n.nspname COLLATE "C") AS schemas,
   (SELECT coalesce(json_agg(o), '[]') FROM (
      SELECT DISTINCT n.nspname AS schema, o.oprname AS name
-     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE ${IS_USERS}
+     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+     WHERE ${IS_USERS} AND NOT EXISTS (
+       SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+       WHERE p.oid = o.oprcode AND p.provolatile = 'i' AND NOT p.prosecdef AND l.lanname IN ('c', 'internal'))
      ORDER BY 1, 2) o) AS operators`
 
 /** A row for each relation, ordered by name. */

@@ -27,6 +27,7 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
   const facts = statements.map((statement) => statement.facts)
   const operations = unique(statements.flatMap((statement) => statement.operations))
   const flows = statements.map(({ flow }) => flow)
+  const calls = unique(statements.flatMap((statement) => statement.calls ?? []))
   return {
     operations: operations.length > 0 ? operations : [CONNECT],
     facts: {
@@ -43,6 +44,7 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
     needs: unique<Grant>(statements.flatMap(({ needs }) => needs)),
     flow: because === undefined ? combineFlows(flows) : UNKNOWN_FLOW,
     ...(flows.length > 1 ? { flows } : {}),
+    ...(calls.length === 0 ? {} : { calls }),
     ...(prepares === undefined ? {} : { prepares }),
     executes: usedBeforeMade(statements, 'executes', ({ prepares: name }) => name),
     ...(declares === undefined ? {} : { declares }),

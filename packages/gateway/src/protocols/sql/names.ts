@@ -8,6 +8,7 @@ export class CatalogIndex {
   readonly #relations = new Map<string, Relation>()
   readonly #routines = new Map<string, Routine[]>()
   readonly #children = new Map<string, Relation[]>()
+  readonly #referrers = new Map<string, Relation[]>()
   readonly #operators: ReadonlySet<string>
   /** PostgreSQL's own relations are listed, so that a name that is not among them is none of theirs. */
   readonly knowsSystem: boolean
@@ -18,10 +19,11 @@ export class CatalogIndex {
     for (const relation of catalog.relations) {
       this.#relations.set(idOf(relation), relation)
       if (relation.schema === 'pg_catalog') knowsSystem = true
+      for (const { references } of relation.foreignKeys) add(this.#referrers, idOf(references), relation)
       for (const parent of relation.parents) add(this.#children, idOf(parent), relation)
     }
     for (const routine of catalog.functions) add(this.#routines, routine.name, routine)
-    this.#operators = new Set(catalog.operators.map(({ name }) => name))
+    this.#operators = new Set(catalog.operators.map(idOf))
     this.knowsSystem = knowsSystem
   }
 
@@ -34,14 +36,19 @@ export class CatalogIndex {
     return this.#children.get(idOf(relation)) ?? []
   }
 
+  /** Relations with a foreign key to this one. */
+  referrersOf(relation: RelationId): readonly Relation[] {
+    return this.#referrers.get(idOf(relation)) ?? []
+  }
+
   /** Users' functions of this name, in any schema. */
   routines(name: string): readonly Routine[] {
     return this.#routines.get(name) ?? []
   }
 
-  /** Whether users have made an operator of this name, in any schema. */
-  hasOwnOperator(name: string): boolean {
-    return this.#operators.has(name)
+  /** Whether users have made an operator of this name in this schema. */
+  hasOwnOperator(name: string, schema: string): boolean {
+    return this.#operators.has(idOf({ schema, name }))
   }
 }
 
@@ -80,13 +87,12 @@ export class Names {
    */
   relations({ schema, name }: RelationName): readonly RelationId[] {
     if (schema !== undefined) return [{ schema, name }]
-    const found = new Map<string, RelationId>()
-    if (this.#temporary.includes(name)) found.set('pg_temp', { schema: 'pg_temp', name })
-    for (const path of this.#paths) {
-      for (const candidate of this.#schemasUnder(path, name))
-        found.set(candidate, { schema: candidate, name })
-    }
-    return [...found.values()]
+    const found = new Set(this.#paths.flatMap((path) => this.#schemasUnder(path, name)))
+    if (this.#temporary.includes(name)) found.add('pg_temp')
+    // Under a path on which there is no such relation the target would refuse the statement.
+    if (found.size === 0) for (const candidate of this.#paths.flat()) found.add(candidate)
+    if (found.size === 0) found.add('pg_catalog')
+    return [...found].map((candidate) => ({ schema: candidate, name }))
   }
 
   #schemasUnder(path: SearchPath, name: string): readonly string[] {
@@ -95,15 +101,33 @@ export class Names {
     // The catalog of a target need not list PostgreSQL's own relations, and all of those in pg_catalog are called pg_….
     const isMaybeSystem = !this.index.knowsSystem && name.startsWith('pg_')
     if (first !== undefined) return isMaybeSystem ? ['pg_catalog', first] : [first]
-    if (isMaybeSystem || path.length === 0) return ['pg_catalog']
-    return path
+    return isMaybeSystem ? ['pg_catalog'] : []
+  }
+
+  /** Every schema in which a bare name may be looked for, PostgreSQL's own left out. */
+  searched(): readonly string[] {
+    return [...new Set(this.#paths.flat())].filter((schema) => schema !== 'pg_catalog')
+  }
+
+  /** Whether a bare name may be that of a temporary relation. */
+  isTemporary(name: string): boolean {
+    return this.#temporary.includes(name)
+  }
+
+  /** Some temporary relation may be there. */
+  get hasTemporary(): boolean {
+    return this.#temporary.length > 0
   }
 
   /** The schemas in which a relation that is named without one would be made: the first of each path that exists. */
   schemasForNew(): readonly string[] {
     const { schemas } = this.index.catalog
     return [
-      ...new Set(this.#paths.map((path) => path.find((one) => schemas.includes(one)) ?? path[0] ?? 'public')),
+      ...new Set(
+        this.#paths.map(
+          (path) => path.find((one) => one === 'pg_temp' || schemas.includes(one)) ?? path[0] ?? 'public',
+        ),
+      ),
     ]
   }
 }

@@ -1,11 +1,13 @@
+import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Action } from '../../access/model.ts'
 import { CommonTableNames } from './common-table-names.ts'
 import { readAlterTable } from './read-alter-table.ts'
 import { readGrant } from './read-grant.ts'
-import { readComment, readDrop, readMove, readRename } from './read-object.ts'
+import { readComment, readDrop, readMove, readRename, refuseReservedSchema } from './read-object.ts'
 import { readChildren } from './read-query.ts'
 import type { ReadingBuilder } from './reading.ts'
-import { onRelation, relationName, schemaForNew, schemaOfName } from './relation-name.ts'
+import { inSchemaOfName, makesRelation, onRelation, relationName } from './relation-name.ts'
+import { storedIn } from './stored-in.ts'
 import type { Fields } from './tree.ts'
 import { list, nodeOf, text } from './tree.ts'
 
@@ -140,12 +142,12 @@ function onTable(action: Action, tag: string, field: string, fields: Fields, rea
 
 /** Something that lives in a schema, and is no relation. */
 function inSchema(action: Action, tag: string, name: string, fields: Fields, reading: ReadingBuilder): void {
-  reading.does(action, schemaOfName(fields[name]))
+  inSchemaOfName(fields[name], action, reading)
   rest(tag, fields, [name], reading)
 }
 
 function readCreateTable(fields: Fields, reading: ReadingBuilder): void {
-  reading.does('create', schemaForNew(fields['relation']))
+  makesRelation(fields['relation'], reading)
   // To inherit from a table, or be a partition of it, is to change it: its queries then read the new one too.
   for (const item of list(fields['inhRelations'])) {
     const parent = relationName(nodeOf(item, 'RangeVar'))
@@ -156,33 +158,35 @@ function readCreateTable(fields: Fields, reading: ReadingBuilder): void {
 
 function readCreateView(fields: Fields, reading: ReadingBuilder): void {
   const view = relationName(fields['view'])
-  reading.does('create', schemaForNew(fields['view']))
+  // A view of a temporary relation is temporary itself (CREATE VIEW, "Parameters").
+  const made = makesRelation(fields['view'], reading)
+  if (view?.schema === undefined && reading.names.hasTemporary) makesRelation(fields['view'], reading, true)
   if (fields['replace'] === true && view) reading.does('alter', onRelation(view))
   rest('ViewStmt', fields, ['view'], reading)
+  reading.flows(storedIn(made, list(fields['aliases']), UNKNOWN_FLOW))
 }
 
 function readCreateSequence(fields: Fields, reading: ReadingBuilder): void {
-  reading.does('create', schemaForNew(fields['sequence']))
+  makesRelation(fields['sequence'], reading)
   rest('CreateSeqStmt', fields, ['sequence'], reading)
 }
 
 function readCreateComposite(fields: Fields, reading: ReadingBuilder): void {
-  reading.does('create', schemaForNew(fields['typevar']))
+  makesRelation(fields['typevar'], reading)
   rest('CompositeTypeStmt', fields, ['typevar'], reading)
 }
 
 function readCreateSchema(fields: Fields, reading: ReadingBuilder): void {
   reading.does('create', DATABASE)
   if (fields['authrole'] !== undefined) reading.opaque(ROLES)
-  if (text(fields['schemaname'])?.startsWith('pg_'))
-    reading.opaque('schemas that begin with pg_ are reserved')
+  refuseReservedSchema(text(fields['schemaname']), reading)
   if (fields['schemaElts'] !== undefined) {
     reading.opaque('CREATE SCHEMA makes more than the schema; create what is in it by statements of its own')
   }
 }
 
 function readCreateStatistics(fields: Fields, reading: ReadingBuilder): void {
-  reading.does('create', schemaOfName(fields['defnames']))
+  inSchemaOfName(fields['defnames'], 'create', reading)
   for (const item of list(fields['relations'])) {
     const relation = relationName(nodeOf(item, 'RangeVar'))
     if (relation) reading.does('alter', onRelation(relation))

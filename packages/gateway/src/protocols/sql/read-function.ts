@@ -1,4 +1,7 @@
+import type { Routine } from '../../access/catalog.ts'
+import type { FunctionCall } from '../../access/model.ts'
 import { HARMLESS_FUNCTIONS } from './harmless-functions.ts'
+import type { Names } from './names.ts'
 import { readSetConfig } from './read-setting.ts'
 import type { ReadingBuilder } from './reading.ts'
 import type { Fields } from './tree.ts'
@@ -20,23 +23,74 @@ export function readFunctionName(call: Fields, reading: ReadingBuilder): void {
   const schema = parts.length > 1 ? parts.at(-2) : undefined
   // EXTRACT, SUBSTRING … FROM and the like are calls that the grammar itself qualifies.
   const isSyntax = text(call['funcformat']) === 'COERCE_SQL_SYNTAX'
-  reading.calls(isSyntax || schema === undefined ? name : `${schema}.${name}`)
+  const own = usersRoutines(schema, name, reading.names)
+  const system = schema === undefined || SYSTEM_SCHEMAS.has(schema) ? systemFunction(schema, name) : undefined
+  const harmless = (system !== undefined || own.length > 0) && own.every(isHarmless)
+  const shown = isSyntax || schema === undefined ? name : `${schema}.${name}`
+  reading.calls({ name: shown, volatility: mostVolatile(system, own, harmless), harmless })
 
-  const isPlain = schema === undefined || schema === 'pg_catalog'
+  const isPlain = own.length === 0 && (schema === undefined || schema === 'pg_catalog')
   if (isPlain && name === 'set_config') return readSetConfig(call['args'], reading)
-  if (HARMLESS_FUNCTIONS.has(isPlain ? name : `${schema}.${name}`)) return
+  if (harmless) return
   reading.textMatters()
   if (!isPlain || !LEAVES_SETTINGS.test(name)) reading.mayChangePath()
   if (isPlain && name === 'pg_notify') return reading.does('notify', DATABASE)
   reading.does('call', DATABASE)
 }
 
-/** An operator is a function by another name, but only PostgreSQL's own are searched first. */
+/** An operator is a function by another name. */
 export function readOperatorName(name: unknown, reading: ReadingBuilder): void {
   const parts = nameParts(name)
+  const operator = parts.at(-1)
+  if (operator === undefined) return
   const schema = parts.length > 1 ? parts.at(-2) : undefined
-  if (schema === undefined || SYSTEM_SCHEMAS.has(schema)) return
-  reading.calls(`${schema}.${parts.at(-1) ?? ''}`)
+  if (schema !== undefined && SYSTEM_SCHEMAS.has(schema)) return
+  // A bare name is looked for in the whole path, and whichever fits the operands best is taken ("Operator Type Resolution").
+  const schemas = schema === undefined ? reading.names.searched() : [schema]
+  if (schema === undefined && !schemas.some((one) => reading.names.index.hasOwnOperator(operator, one)))
+    return
+  reading.calls({
+    name: schema === undefined ? operator : `${schema}.${operator}`,
+    volatility: 'volatile',
+    harmless: false,
+  })
   reading.textMatters()
+  reading.mayChangePath()
   reading.does('call', DATABASE)
+}
+
+/**
+ * Users' functions that a call may mean: with a bare name all of that name in the path, since the types of the arguments,
+ * which nobody knows here, decide between them and PostgreSQL's own ("Function Type Resolution").
+ */
+function usersRoutines(schema: string | undefined, name: string, names: Names): readonly Routine[] {
+  if (schema !== undefined && SYSTEM_SCHEMAS.has(schema)) return []
+  const schemas = schema === undefined ? names.searched() : [schema]
+  return names.index.routines(name).filter((routine) => schemas.includes(routine.schema))
+}
+
+function systemFunction(schema: string | undefined, name: string): FunctionCall['volatility'] | undefined {
+  return HARMLESS_FUNCTIONS.get(schema === 'information_schema' ? `${schema}.${name}` : name)
+}
+
+/**
+ * Only a superuser can install a function in C, and one that is immutable looks, by its author's word, at nothing but its
+ * arguments: what extensions bring for types of their own. The code behind an aggregate is not told by its language.
+ */
+function isHarmless({ kind, language, volatility, securityDefiner }: Routine): boolean {
+  return kind === 'function' && language === 'c' && volatility === 'immutable' && !securityDefiner
+}
+
+const VOLATILITIES = ['immutable', 'stable', 'volatile'] as const
+
+/** What is known of neither PostgreSQL's own nor users' functions counts as volatile. */
+function mostVolatile(
+  system: FunctionCall['volatility'] | undefined,
+  own: readonly Routine[],
+  harmless: boolean,
+): FunctionCall['volatility'] {
+  const all = own.map(({ volatility }) => volatility)
+  if (system !== undefined) all.push(system)
+  if (all.length === 0 && !harmless) return 'volatile'
+  return VOLATILITIES.findLast((volatility) => all.includes(volatility)) ?? 'volatile'
 }

@@ -1,5 +1,5 @@
 import type { ReadingBuilder, SqlResource } from './reading.ts'
-import { onRelation, relationName, schemaOfName } from './relation-name.ts'
+import { inSchemaOfName, onRelation, relationName } from './relation-name.ts'
 import type { Fields } from './tree.ts'
 import { list, nodeOf, text } from './tree.ts'
 
@@ -12,8 +12,11 @@ export function readGrant(fields: Fields, reading: ReadingBuilder): void {
   const objects = list(fields['objects'])
   if (objects.length === 0) reading.opaque('it grants privileges on nothing that the gateway can see')
   for (const object of objects) {
-    const resource = isAllIn ? schemaNamed(object) : resourceOf(text(fields['objtype']) ?? '', object)
+    const type = text(fields['objtype']) ?? ''
+    const resource = isAllIn ? schemaNamed(object) : resourceOf(type, object)
+    const named = nameInSchema(type, object)
     if (resource) reading.does(action, resource)
+    else if (named !== undefined) inSchemaOfName(named, action, reading)
     else reading.opaque('it grants privileges on a kind of object that policy cannot name')
   }
 }
@@ -29,16 +32,16 @@ function resourceOf(type: string, object: unknown): SqlResource | undefined {
       return schemaNamed(object)
     case 'OBJECT_DATABASE':
       return DATABASE
-    case 'OBJECT_FUNCTION':
-    case 'OBJECT_PROCEDURE':
-    case 'OBJECT_ROUTINE':
-      return schemaOfName(nodeOf(object, 'ObjectWithArgs')?.['objname'])
-    case 'OBJECT_TYPE':
-    case 'OBJECT_DOMAIN':
-      return schemaOfName(nodeOf(object, 'List')?.['items'])
     default:
       return undefined
   }
+}
+
+/** The dotted name of an object that lies in a schema and is no relation. */
+function nameInSchema(type: string, object: unknown): unknown {
+  if (type === 'OBJECT_TYPE' || type === 'OBJECT_DOMAIN') return nodeOf(object, 'List')?.['items']
+  const isRoutine = type === 'OBJECT_FUNCTION' || type === 'OBJECT_PROCEDURE' || type === 'OBJECT_ROUTINE'
+  return isRoutine ? nodeOf(object, 'ObjectWithArgs')?.['objname'] : undefined
 }
 
 function schemaNamed(object: unknown): SqlResource | undefined {

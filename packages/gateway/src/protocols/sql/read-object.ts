@@ -1,6 +1,6 @@
 import type { Action } from '../../access/model.ts'
-import type { ReadingBuilder, SqlResource } from './reading.ts'
-import { DEFAULT_SCHEMA, onRelation, relationFromParts, relationName } from './relation-name.ts'
+import type { ReadingBuilder, RelationName } from './reading.ts'
+import { inSchemaOf, onRelation, relationFromParts, relationName } from './relation-name.ts'
 import type { Fields } from './tree.ts'
 import { list, nameParts, nodeOf, text } from './tree.ts'
 
@@ -44,27 +44,31 @@ function partsOf(object: unknown): readonly string[] {
   )
 }
 
-/** What policy is asked about for an object, or undefined when it can be asked about nothing. */
-function resourceOf(type: string, object: unknown): SqlResource | undefined {
-  const parts = partsOf(object)
-  const where = OBJECTS.get(type)
-  if (parts.length === 0 || where === undefined) return undefined
-  if (where === 'schema') return { type: 'Schema', schema: parts.at(-1) ?? '' }
-  if (where === 'in a schema') return { type: 'Schema', schema: parts.at(-2) ?? DEFAULT_SCHEMA }
-  const relation = relationFromParts(where === 'of a relation' ? parts.slice(0, -1) : parts)
-  return relation && onRelation(relation)
-}
-
+/**
+ * Asks policy about an object of any kind.
+ * @returns the relation that it is, or belongs to
+ */
 function onObject(
   action: Action,
   type: string,
   object: unknown,
   reading: ReadingBuilder,
-): SqlResource | undefined {
-  const resource = resourceOf(type, object)
-  if (resource) reading.does(action, resource)
-  else reading.opaque(`the gateway does not let anybody change this kind of object (${kindOf(type)})`)
-  return resource
+): RelationName | undefined {
+  const parts = partsOf(object)
+  const where = OBJECTS.get(type)
+  if (parts.length === 0 || where === undefined) {
+    reading.opaque(`the gateway does not let anybody change this kind of object (${kindOf(type)})`)
+    return undefined
+  }
+  if (where === 'schema') reading.doesOn(action, { type: 'Schema', schema: parts.at(-1) ?? '' })
+  else if (where === 'in a schema') inSchemaOf(parts, action, reading)
+  else {
+    const relation = relationFromParts(where === 'of a relation' ? parts.slice(0, -1) : parts)
+    if (relation) reading.does(action, onRelation(relation))
+    else reading.opaque('a relation has no name')
+    return relation
+  }
+  return undefined
 }
 
 function kindOf(type: string): string {
@@ -75,11 +79,12 @@ function kindOf(type: string): string {
 export function readDrop(fields: Fields, reading: ReadingBuilder): void {
   const type = text(fields['removeType']) ?? ''
   for (const object of list(fields['objects'])) {
-    const resource = onObject('drop', type, object, reading)
-    if (type === 'OBJECT_POLICY' && resource) reading.does('grant', resource)
-    if (text(fields['behavior']) !== 'DROP_CASCADE' || resource === undefined) continue
-    if (resource.type === 'Relation')
-      reading.does('drop', { type: 'Schema', schema: resource.schema ?? DEFAULT_SCHEMA })
+    const relation = onObject('drop', type, object, reading)
+    if (relation === undefined) continue
+    if (type === 'OBJECT_POLICY') reading.does('grant', onRelation(relation))
+    if (text(fields['behavior']) !== 'DROP_CASCADE') continue
+    for (const { schema } of reading.names.relations(relation))
+      reading.doesOn('drop', { type: 'Schema', schema })
   }
 }
 
@@ -91,31 +96,48 @@ export function readComment(fields: Fields, reading: ReadingBuilder): void {
 /** ALTER … RENAME. A relation under a new name is a new one to policy, so that it counts as made too. */
 export function readRename(fields: Fields, reading: ReadingBuilder): void {
   const type = text(fields['renameType']) ?? ''
+  const newName = text(fields['newname'])
   const relation = relationName(fields['relation'])
   if (relation === undefined) {
-    onObject(
-      'alter',
-      type,
-      type === 'OBJECT_SCHEMA' ? schemaNode(fields['subname']) : fields['object'],
-      reading,
-    )
-    if (type === 'OBJECT_SCHEMA') reading.does('create', DATABASE)
+    const isSchema = type === 'OBJECT_SCHEMA'
+    onObject('alter', type, isSchema ? { String: { sval: fields['subname'] } } : fields['object'], reading)
+    if (isSchema) {
+      reading.does('create', DATABASE)
+      refuseReservedSchema(newName, reading)
+    }
     return
   }
   reading.does('alter', onRelation(relation))
-  if (OBJECTS.get(type) === 'relation' && type !== 'OBJECT_INDEX') {
-    reading.does('create', { type: 'Schema', schema: relation.schema ?? DEFAULT_SCHEMA })
-  }
+  if (OBJECTS.get(type) === 'relation' && newName !== undefined) makesUnderNewName(relation, newName, reading)
 }
 
-function schemaNode(name: unknown): unknown {
-  return { String: { sval: name } }
+function makesUnderNewName(relation: RelationName, newName: string, reading: ReadingBuilder): void {
+  for (const { schema } of reading.names.relations(relation)) {
+    if (schema === 'pg_temp') reading.makesTemporary(newName)
+    reading.doesOn('create', { type: 'Table', schema, table: newName })
+  }
 }
 
 /** ALTER … SET SCHEMA. */
 export function readMove(fields: Fields, reading: ReadingBuilder): void {
+  const schema = text(fields['newschema']) ?? ''
   const relation = relationName(fields['relation'])
-  if (relation) reading.does('alter', onRelation(relation))
-  else onObject('alter', text(fields['objectType']) ?? '', fields['object'], reading)
-  reading.does('create', { type: 'Schema', schema: text(fields['newschema']) ?? DEFAULT_SCHEMA })
+  if (relation) {
+    reading.does('alter', onRelation(relation))
+    reading.doesOn('create', { type: 'Table', schema, table: relation.name })
+  } else {
+    onObject('alter', text(fields['objectType']) ?? '', fields['object'], reading)
+    reading.doesOn('create', { type: 'Schema', schema })
+  }
+}
+
+/** Roles of sessions have names like these: `"$user"` in a search path would come to mean a schema called so. */
+const SESSION_ROLE = /^sp_[0-9a-f]{8}_/
+
+/** Names that no schema may be given. */
+export function refuseReservedSchema(name: string | undefined, reading: ReadingBuilder): void {
+  if (name === undefined) return
+  if (name.startsWith('pg_')) reading.opaque('schemas that begin with pg_ are reserved')
+  if (SESSION_ROLE.test(name))
+    reading.opaque('a schema may not bear the name of a role that the gateway makes')
 }

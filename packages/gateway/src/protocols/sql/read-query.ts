@@ -2,7 +2,7 @@ import type { CommonTableNames } from './common-table-names.ts'
 import { openWith } from './common-table-names.ts'
 import { readFunctionName, readOperatorName } from './read-function.ts'
 import type { ReadingBuilder } from './reading.ts'
-import { onRelation, relationName, schemaForNew } from './relation-name.ts'
+import { makesRelation, onRelation, relationName } from './relation-name.ts'
 import { lockedRelations } from './row-locks.ts'
 import type { Fields } from './tree.ts'
 import { fieldsOf, list, nodeOf, text, visitChildren, visitNode } from './tree.ts'
@@ -96,7 +96,7 @@ function readRelation(fields: Fields, scope: CommonTableNames, reading: ReadingB
 function readSelect(fields: Fields, outer: CommonTableNames, reading: ReadingBuilder): void {
   const scope = readWith(fields['withClause'], outer, reading)
   const into = fieldsOf(fields['intoClause'])
-  if (into) reading.does('create', schemaForNew(into['rel']))
+  if (into) makesRelation(into['rel'], reading)
   for (const item of list(fields['lockingClause'])) {
     const clause = nodeOf(item, 'LockingClause')
     if (clause === undefined)

@@ -1,6 +1,8 @@
 import { loadModule } from 'libpg-query'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { catalogOf } from '../../access/catalog.fixture.ts'
+import type { Routine } from '../../access/catalog.ts'
+import { catalogOf, tableOf } from '../../access/catalog.fixture.ts'
+import type { SearchPath } from './search-path.ts'
 import { CatalogIndex, Names } from './names.ts'
 import { readSql } from './read.fixture.ts'
 import { readStatement as readTree } from './read-statement.ts'
@@ -80,8 +82,8 @@ describe('what a statement does', () => {
       'select a, select b',
     ],
     ['SELECT * FROM LATERAL (SELECT * FROM a) x, LATERAL f(x.id)', 'call *, select a'],
-    ['SELECT * INTO copy FROM customers', 'create public., select customers'],
-    ['SELECT * INTO TEMP copy FROM customers', 'create pg_temp., select customers'],
+    ['SELECT * INTO copy FROM customers', 'create copy, select customers'],
+    ['SELECT * INTO TEMP copy FROM customers', 'create pg_temp.copy, select customers'],
     ['SELECT * FROM customers FOR UPDATE', 'lock customers, select customers'],
     ['SELECT * FROM a, b FOR NO KEY UPDATE OF b', 'lock b, select a, select b'],
     ['SELECT * FROM (SELECT * FROM a AS x) s, b FOR SHARE OF s', 'lock a, lock b, select a, select b'],
@@ -126,12 +128,20 @@ describe('what a statement does', () => {
     ["COPY a TO '/tmp/x'", 'opaque'],
     ["COPY a FROM PROGRAM 'id'", 'opaque'],
     // Statements around statements
-    ['EXPLAIN DELETE FROM a', 'delete a'],
+    ['EXPLAIN DELETE FROM a', 'select a'],
+    ['EXPLAIN (ANALYZE false) UPDATE a SET x = 1', 'select a'],
+    ["EXPLAIN (ANALYZE 'off', VERBOSE) INSERT INTO a VALUES (1)", 'select a'],
+    ['EXPLAIN (ANALYZE) DELETE FROM a', 'delete a'],
+    ['EXPLAIN (ANALYZE 1) DELETE FROM a', 'delete a'],
+    ['EXPLAIN (ANALYZE off, ANALYZE on) DELETE FROM a', 'delete a'],
+    ['EXPLAIN SELECT f() FROM a FOR UPDATE', 'call *, select a'],
+    ['EXPLAIN CREATE TABLE b AS SELECT * FROM a', 'select a'],
+    ['EXPLAIN ANALYZE CREATE TABLE b AS SELECT * FROM a', 'create b, select a'],
     ['EXPLAIN (ANALYZE, BUFFERS) SELECT * FROM a', 'select a'],
     ['PREPARE p AS DELETE FROM a', 'delete a'],
     ['DECLARE c CURSOR WITH HOLD FOR SELECT * FROM a', 'select a'],
-    ['CREATE TABLE x AS SELECT * FROM a', 'create public., select a'],
-    ['CREATE MATERIALIZED VIEW s.v AS SELECT * FROM a', 'create s., select a'],
+    ['CREATE TABLE x AS SELECT * FROM a', 'create x, select a'],
+    ['CREATE MATERIALIZED VIEW s.v AS SELECT * FROM a', 'create s.v, select a'],
     ['FETCH 10 FROM c', ''],
     ['CLOSE ALL', ''],
     ['DEALLOCATE ALL', ''],
@@ -177,7 +187,7 @@ describe('what a statement does', () => {
     ["SELECT set_config('app.tenant', '1', true)", 'set *'],
     [
       "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'row_security'",
-      'select pg_settings',
+      'select pg_catalog.pg_settings',
     ],
     ["SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'role'", 'opaque'],
     ["SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'geqo' OR true", 'opaque'],
@@ -203,23 +213,25 @@ describe('what a statement does', () => {
     ['CALL p(1)', 'call *'],
     ["DO 'BEGIN END'", 'opaque'],
     // Definitions
-    ['CREATE TABLE a (id int PRIMARY KEY, b int REFERENCES s.b)', 'create public., select s.b'],
-    ['CREATE TEMP TABLE a (id int DEFAULT f())', 'call *, create pg_temp.'],
-    ['CREATE TABLE a PARTITION OF b FOR VALUES IN (1)', 'alter b, create public.'],
-    ['CREATE TABLE a (LIKE b)', 'create public., select b'],
-    ['CREATE OR REPLACE VIEW v AS SELECT * FROM a', 'alter v, create public., select a'],
+    ['CREATE TABLE a (id int PRIMARY KEY, b int REFERENCES s.b)', 'create a, select s.b'],
+    ['CREATE TEMP TABLE a (id int DEFAULT f())', 'call *, create pg_temp.a'],
+    ['CREATE TABLE a PARTITION OF b FOR VALUES IN (1)', 'alter b, create a'],
+    ['CREATE TABLE a (LIKE b)', 'create a, select b'],
+    ['CREATE OR REPLACE VIEW v AS SELECT * FROM a', 'alter v, create v, select a'],
     ['CREATE INDEX ON a (lower(b)) WHERE c', 'create a'],
     ['CREATE SCHEMA s', 'create *'],
+    ['CREATE SCHEMA sp_0123abcd_l_x', 'opaque'],
+    ['ALTER SCHEMA s RENAME TO sp_0123abcd_l_x', 'opaque'],
     ['CREATE SCHEMA s CREATE TABLE t (a int)', 'opaque'],
-    ['CREATE SEQUENCE s.q', 'create s.'],
+    ['CREATE SEQUENCE s.q', 'create s.q'],
     ["CREATE TYPE s.mood AS ENUM ('ok')", 'create s.'],
     ['ALTER TABLE a ADD COLUMN b int, DROP COLUMN c', 'alter a'],
     ['ALTER TABLE a OWNER TO b', 'opaque'],
     ['ALTER TABLE a DISABLE ROW LEVEL SECURITY', 'alter a, grant a'],
     ['ALTER TABLE a ATTACH PARTITION b DEFAULT', 'alter a, alter b'],
-    ['ALTER TABLE a RENAME TO b', 'alter a, create public.'],
+    ['ALTER TABLE a RENAME TO b', 'alter a, create b'],
     ['ALTER TABLE a RENAME COLUMN b TO c', 'alter a'],
-    ['ALTER TABLE a SET SCHEMA s', 'alter a, create s.'],
+    ['ALTER TABLE a SET SCHEMA s', 'alter a, create s.a'],
     ['DROP TABLE a, s.b', 'drop a, drop s.b'],
     ['DROP TABLE s.a CASCADE', 'drop s., drop s.a'],
     ['DROP SCHEMA s CASCADE', 'drop s.'],
@@ -361,5 +373,160 @@ describe('what a statement does to the session', () => {
   it('runs what was prepared before, and not what it prepares itself', () => {
     expect(read('EXECUTE p; PREPARE p AS SELECT 1; EXECUTE p').executes).toEqual(['p'])
     expect(read('PREPARE p AS SELECT 1; EXECUTE p').executes).toEqual([])
+  })
+})
+
+describe('with a catalog', () => {
+  const routine = (name: string, rest: Partial<Routine> = {}): Routine => ({
+    schema: 'public',
+    name,
+    kind: 'function',
+    arguments: '',
+    volatility: 'stable',
+    returnsSet: false,
+    securityDefiner: false,
+    language: 'sql',
+    ...rest,
+  })
+  const CATALOG = catalogOf(
+    [
+      tableOf('orders', ['id', 'total'], {
+        foreignKeys: [
+          {
+            name: 'fk',
+            columns: ['customer'],
+            references: { schema: 'public', name: 'customers' },
+            onDelete: 'refuses',
+            onUpdate: 'refuses',
+          },
+        ],
+      }),
+      tableOf('customers', ['id', 'ssn']),
+      tableOf('parts', ['id'], { kind: 'partitioned-table' }),
+      tableOf('parts_1', ['id'], { parents: [{ schema: 'public', name: 'parts' }] }),
+      tableOf('sales.kept', ['n'], {
+        kind: 'materialized-view',
+        uses: [{ schema: 'public', name: 'shown', columns: ['ssn'] }],
+      }),
+      tableOf('shown', ['ssn'], {
+        kind: 'view',
+        uses: [{ schema: 'public', name: 'customers', columns: ['ssn'] }],
+      }),
+    ],
+    {
+      schemas: ['public', 'sales'],
+      functions: [
+        routine('lower', { arguments: 'integer' }),
+        routine('abs', { schema: 'sales' }),
+        routine('similarity', { language: 'c', volatility: 'immutable' }),
+        routine('crosstab', { language: 'c' }),
+        routine('power', { language: 'c', volatility: 'immutable', securityDefiner: true }),
+        routine('total', { kind: 'aggregate', language: 'internal', volatility: 'immutable' }),
+      ],
+      operators: [
+        { schema: 'public', name: '=' },
+        { schema: 'sales', name: '<->' },
+      ],
+    },
+  )
+  const shown = (
+    sql: string,
+    paths: readonly SearchPath[] = [['public']],
+    temporary: readonly string[] = [],
+  ) =>
+    readSql(sql, CATALOG, { key: '', paths, fallbacks: paths, temporary })
+      .operations.map(({ action, resource, through }) => {
+        const on = resource.type === 'Table' ? ` ${resource.schema}.${resource.table}` : ''
+        return `${action}${on}${through ? ` (${through.by} ${through.table})` : ''}`
+      })
+      .toSorted()
+      .join(', ')
+
+  it.each([
+    ['TRUNCATE customers', 'truncate public.customers'],
+    [
+      'TRUNCATE customers CASCADE',
+      'truncate public.customers, truncate public.orders (foreign-key customers)',
+    ],
+    ['TRUNCATE parts', 'truncate public.parts, truncate public.parts_1 (parent parts)'],
+    ['TRUNCATE ONLY parts', 'truncate public.parts'],
+    ['TRUNCATE parts_1', 'truncate public.parts (partition parts_1), truncate public.parts_1'],
+    [
+      'REFRESH MATERIALIZED VIEW sales.kept',
+      'maintain sales.kept, select public.customers (view shown), select public.shown (view kept)',
+    ],
+    ['LOCK TABLE shown IN SHARE MODE', 'lock public.customers (view shown), lock public.shown'],
+  ])('%s reaches further', (sql, expected) => {
+    expect(shown(sql)).toBe(expected)
+  })
+
+  it.each([
+    ["SELECT lower('A')", 'call'],
+    ["SELECT pg_catalog.lower('A')", 'connect'],
+    ['SELECT abs(1)', 'connect'],
+    ['SELECT sales.abs(1)', 'call'],
+    ["SELECT similarity('a', 'b')", 'connect'],
+    ["SELECT public.similarity('a', 'b')", 'connect'],
+    ["SELECT crosstab('')", 'call'],
+    ['SELECT power(1, 2)', 'call'],
+    ['SELECT total(1)', 'call'],
+    ['SELECT unheard_of(1)', 'call'],
+    ['SELECT 1 = 1', 'call'],
+    ['SELECT 1 OPERATOR(pg_catalog.=) 1', 'connect'],
+    ['SELECT 1 <-> 1', 'connect'],
+    ['SELECT 1 + 1', 'connect'],
+  ])('%s may run what users have made: %s', (sql, expected) => {
+    expect(shown(sql)).toBe(expected)
+  })
+
+  it('looks for functions and operators in every path that may be in force', () => {
+    expect(shown('SELECT abs(1)', [['public'], ['sales']])).toBe('call')
+    expect(shown('SELECT 1 <-> 1', [['public', 'sales']])).toBe('call')
+  })
+
+  it('tells how volatile what is called can be', () => {
+    const { calls } = readSql("SELECT lower('a'), random(), now(), pg_sleep(1)", CATALOG)
+    expect(calls).toEqual([
+      { name: 'lower', volatility: 'stable', harmless: false },
+      { name: 'random', volatility: 'volatile', harmless: true },
+      { name: 'now', volatility: 'stable', harmless: true },
+      { name: 'pg_sleep', volatility: 'volatile', harmless: false },
+    ])
+  })
+
+  it('takes a bare name for a temporary relation too, once the session may have made one', () => {
+    expect(shown('SELECT * FROM customers', [['public']], ['customers'])).toContain(
+      'select pg_temp.customers',
+    )
+    expect(shown('CREATE TEMP TABLE orders (id int); SELECT * FROM orders')).toBe(
+      'create pg_temp.orders, select pg_temp.orders, select public.orders',
+    )
+    expect(readSql('CREATE TEMP TABLE t AS SELECT 1').changes?.temporary).toEqual(['t'])
+    expect(readSql('ALTER TABLE pg_temp.t RENAME TO customers').changes?.temporary).toEqual(['customers'])
+    expect(
+      shown(
+        "SELECT set_config(name, 'x', false) FROM pg_settings WHERE name = 'geqo'",
+        [['public']],
+        ['pg_settings'],
+      ),
+    ).toContain('pg_temp')
+  })
+
+  it('gives what is needed to do it, and no more', () => {
+    const needs = (sql: string) => readSql(sql, CATALOG).needs
+    expect(needs('TRUNCATE orders')).toEqual([{ verb: 'truncate', schema: 'public', table: 'orders' }])
+    expect(needs('VACUUM orders')).toEqual([{ verb: 'maintain', schema: 'public', table: 'orders' }])
+    expect(needs('LOCK orders')).toEqual([{ verb: 'maintain', schema: 'public', table: 'orders' }])
+    expect(needs('EXPLAIN DELETE FROM orders').map(({ verb }) => verb)).not.toContain('delete')
+  })
+
+  it('says that a plan has no data in it, unless something was called to plan', () => {
+    const outputs = (sql: string) => readSql(sql, CATALOG).flow.outputs
+    expect(outputs('EXPLAIN (VERBOSE) SELECT min(ssn) FROM customers')).toEqual([
+      { sources: [], isPlain: false },
+    ])
+    expect(outputs('EXPLAIN SELECT 1 FROM orders WHERE total = total(1)')).toEqual([
+      { sources: 'anything', isPlain: false },
+    ])
   })
 })

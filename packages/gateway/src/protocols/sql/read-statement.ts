@@ -1,14 +1,24 @@
-import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import { type DataFlow, HIDDEN_FLOW, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { CommonTableNames } from './common-table-names.ts'
 import { type CatalogIndex, Names } from './names.ts'
-import { copyFormat } from './copy-format.ts'
+import { readCopy } from './read-copy.ts'
 import { readDefinition } from './read-definition.ts'
-import { readAny, readEach, readNode } from './read-query.ts'
+import { readExplain } from './read-explain.ts'
+import {
+  readCluster,
+  readLock,
+  readRefresh,
+  readReindex,
+  readTruncate,
+  readVacuum,
+} from './read-maintenance.ts'
+import { readEach, readNode } from './read-query.ts'
 import { readTransactionModes, readVariableSet, setConfigOfOneSetting } from './read-setting.ts'
 import type { SqlReading } from './reading.ts'
 import { opaqueReading, ReadingBuilder } from './reading.ts'
-import { onRelation, relationName, schemaForNew } from './relation-name.ts'
+import { makesRelation, newRelations, onRelation, relationName } from './relation-name.ts'
 import type { BareNames, SearchPath } from './search-path.ts'
+import { storedIn } from './stored-in.ts'
 import type { Fields } from './tree.ts'
 import { fieldsOf, isFields, list, nodeOf, tagged, text } from './tree.ts'
 
@@ -54,8 +64,6 @@ function distinct(paths: readonly SearchPath[]): readonly SearchPath[] {
 export function readStatement(statement: unknown, names: Names): SqlReading {
   const reading = new ReadingBuilder(names)
   readOne(statement, reading)
-  // Where its values come from was not followed.
-  reading.flows(UNKNOWN_FLOW)
   return reading.finish()
 }
 
@@ -72,6 +80,8 @@ const query =
   (fields, reading) => {
     readLimit(fields, reading)
     readNode(tag, fields, NO_NAMES, reading)
+    // Where its values come from was not followed.
+    reading.flows(UNKNOWN_FLOW)
   }
 
 /** Statements whose literals can only be values: their reading depends on their shape. */
@@ -90,10 +100,9 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['UpdateStmt', query('UpdateStmt')],
   ['DeleteStmt', query('DeleteStmt')],
   ['MergeStmt', query('MergeStmt')],
-  ['TruncateStmt', (fields, reading) => onEach('truncate', fields['relations'], reading)],
-  ['CopyStmt', readCopy],
-  // EXPLAIN without ANALYZE runs nothing, but plans with the same privileges, and folds constant calls.
-  ['ExplainStmt', (fields, reading) => readOne(fields['query'], reading)],
+  ['TruncateStmt', readTruncate],
+  ['CopyStmt', (fields, reading) => readCopy(fields, reading, readOne)],
+  ['ExplainStmt', (fields, reading) => readExplain(fields, reading, readOne)],
   [
     'PrepareStmt',
     (fields, reading) => {
@@ -104,8 +113,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   [
     'ExecuteStmt',
     (fields, reading) => {
-      reading.executes(text(fields['name']) ?? '')
+      const name = text(fields['name']) ?? ''
+      reading.executes(name)
       readEach(fields['params'], NO_NAMES, reading)
+      reading.flows({ ...UNKNOWN_FLOW, executesStatement: name })
     },
   ],
   ['DeallocateStmt', nothing],
@@ -113,11 +124,20 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     'DeclareCursorStmt',
     (fields, reading) => {
       const options = typeof fields['options'] === 'number' ? fields['options'] : 0
-      reading.declares(text(fields['portalname']) ?? '', (options & CURSOR_OPT_HOLD) !== 0)
+      const name = text(fields['portalname']) ?? ''
+      reading.declares(name, (options & CURSOR_OPT_HOLD) !== 0)
       readOne(fields['query'], reading)
+      reading.flows({ ...reading.flow, declaresCursor: name })
     },
   ],
-  ['FetchStmt', (fields, reading) => reading.fetches(text(fields['portalname']) ?? '')],
+  [
+    'FetchStmt',
+    (fields, reading) => {
+      const name = text(fields['portalname']) ?? ''
+      reading.fetches(name)
+      reading.flows({ ...UNKNOWN_FLOW, fetchesCursor: name })
+    },
+  ],
   [
     'ClosePortalStmt',
     (fields, reading) => {
@@ -127,9 +147,10 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ],
   ['CreateTableAsStmt', readCreateTableAs],
   ['TransactionStmt', readTransaction],
-  ['ConstraintsSetStmt', nothing],
+  // What was put off is checked at once, and says of which values it does not hold.
+  ['ConstraintsSetStmt', (_, reading) => reading.flows(HIDDEN_FLOW)],
   ['VariableSetStmt', readVariableSet],
-  ['VariableShowStmt', nothing],
+  ['VariableShowStmt', readShow],
   ['DiscardStmt', readDiscard],
   ['LockStmt', readLock],
   ['ListenStmt', (_, reading) => reading.does('listen', DATABASE)],
@@ -142,12 +163,13 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       reading.mayChangePath()
       reading.mayRevert()
       readNode('FuncCall', fieldsOf(fields['funccall']) ?? {}, NO_NAMES, reading)
+      reading.flows(UNKNOWN_FLOW)
     },
   ],
   ['VacuumStmt', readVacuum],
-  ['ClusterStmt', (fields, reading) => maintains(fields['relation'], reading)],
+  ['ClusterStmt', readCluster],
   ['ReindexStmt', readReindex],
-  ['RefreshMatViewStmt', (fields, reading) => maintains(fields['relation'], reading)],
+  ['RefreshMatViewStmt', readRefresh],
 ])
 
 function readOne(statement: unknown, reading: ReadingBuilder): void {
@@ -155,30 +177,33 @@ function readOne(statement: unknown, reading: ReadingBuilder): void {
   if (node === undefined) return reading.opaque('it could not be parsed')
   if (!QUERIES.has(node.tag)) reading.textMatters()
   const rule = RULES.get(node.tag)
-  if (rule) rule(node.fields, reading)
-  else if (!readDefinition(node.tag, node.fields, reading)) {
+  if (rule) return rule(node.fields, reading)
+  reading.flows(HIDDEN_FLOW)
+  if (!readDefinition(node.tag, node.fields, reading)) {
     reading.opaque(`the gateway does not know this kind of statement (${node.tag})`)
   }
 }
 
 function readSelect(fields: Fields, reading: ReadingBuilder): void {
   const setting = setConfigOfOneSetting(fields)
-  if (setting === undefined) return query('SelectStmt')(fields, reading)
-  onEach('select', fields['fromClause'], reading)
-  readNode('FuncCall', setting, NO_NAMES, reading)
-}
-
-function onEach(action: 'truncate' | 'lock' | 'select', relations: unknown, reading: ReadingBuilder): void {
-  for (const item of list(relations)) {
-    const relation = relationName(nodeOf(item, 'RangeVar'))
-    if (relation) reading.does(action, onRelation(relation))
-    else reading.opaque('a relation has no name')
+  if (setting !== undefined && !reading.names.isTemporary('pg_settings')) {
+    for (const item of list(fields['fromClause'])) {
+      const relation = relationName(nodeOf(item, 'RangeVar'))
+      if (relation) reading.does('select', onRelation(relation))
+    }
+    readNode('FuncCall', setting, NO_NAMES, reading)
+    return reading.flows(oneResult(1))
   }
+  query('SelectStmt')(fields, reading)
+  const into = intoOf(fields)
+  if (into !== undefined)
+    reading.flows(storedIn(newRelations(into['rel'], reading), list(into['colNames']), reading.flow))
 }
 
-function maintains(rangeVar: unknown, reading: ReadingBuilder): void {
-  const relation = relationName(rangeVar)
-  reading.does('maintain', relation ? onRelation(relation) : DATABASE)
+/** SELECT INTO: the clause stands in the first of several queries that are put together. */
+function intoOf(select: Fields): Fields | undefined {
+  const larg = fieldsOf(select['larg'])
+  return fieldsOf(select['intoClause']) ?? (larg && intoOf(larg))
 }
 
 /** The outermost LIMIT, when it is a number and no ties can exceed it. Its value is then part of the reading. */
@@ -190,37 +215,21 @@ function readLimit(fields: Fields, reading: ReadingBuilder): void {
   reading.limits(typeof ival['ival'] === 'number' ? ival['ival'] : 0)
 }
 
-function readCopy(fields: Fields, reading: ReadingBuilder): void {
-  if (fields['is_program'] === true)
-    return reading.opaque("COPY … PROGRAM runs a program on the database's host")
-  if (fields['filename'] !== undefined) {
-    return reading.opaque(
-      "COPY with a file reads or writes files of the database's host; use STDIN or STDOUT",
-    )
-  }
-  const relation = relationName(fields['relation'])
-  if (fields['is_from'] === true) {
-    if (relation === undefined) return reading.opaque('COPY FROM has no relation')
-    reading.does('copyIn', onRelation(relation))
-    reading.does('insert', onRelation(relation))
-    readAny(fields['whereClause'], NO_NAMES, reading)
-  } else if (relation) {
-    reading.copiesOut(copyFormat(fields))
-    reading.does('copyOut', onRelation(relation))
-    reading.does('select', onRelation(relation))
-  } else {
-    reading.copiesOut(copyFormat(fields))
-    readOne(fields['query'], reading)
-    const read = reading.targets('select')
-    for (const resource of read) reading.doesOn('copyOut', resource)
-    if (read.length === 0) reading.does('copyOut', DATABASE)
-  }
-}
-
 function readCreateTableAs(fields: Fields, reading: ReadingBuilder): void {
   const into = fieldsOf(fields['into'])
-  reading.does('create', schemaForNew(into?.['rel']))
+  const made = makesRelation(into?.['rel'], reading)
   readOne(fields['query'], reading)
+  reading.flows(storedIn(made, list(into?.['colNames']), reading.flow))
+}
+
+/** What a setting is. SHOW ALL has name, setting and description. */
+function readShow(fields: Fields, reading: ReadingBuilder): void {
+  reading.flows(oneResult(text(fields['name']) === 'all' ? 3 : 1))
+}
+
+/** A result of so many columns with no data of any relation in them. */
+function oneResult(width: number): DataFlow {
+  return { ...NO_FLOW, outputs: Array.from({ length: width }, () => ({ sources: [], isPlain: false })) }
 }
 
 /** Transaction control moves nothing, unless it takes back "read only" or leaves a transaction behind the session. */
@@ -229,6 +238,8 @@ function readTransaction(fields: Fields, reading: ReadingBuilder): void {
   if (/COMMIT|ROLLBACK/.test(kind)) {
     reading.mayRevert()
     reading.closes(/COMMIT/.test(kind) ? 'not held' : 'all')
+    // Constraints that were put off are checked, and say of which values they do not hold.
+    reading.flows(HIDDEN_FLOW)
   }
   if (/PREPARE/.test(kind))
     return reading.opaque('a prepared transaction outlives the session that it belongs to')
@@ -240,24 +251,4 @@ function readDiscard(fields: Fields, reading: ReadingBuilder): void {
   if (target !== 'DISCARD_ALL') return
   reading.setsPath('session-start')
   reading.closes('all')
-}
-
-/** ACCESS SHARE is what every SELECT takes, and needs no more than SELECT (LOCK, "Notes"). */
-const ACCESS_SHARE_LOCK = 1
-
-function readLock(fields: Fields, reading: ReadingBuilder): void {
-  onEach(fields['mode'] === ACCESS_SHARE_LOCK ? 'select' : 'lock', fields['relations'], reading)
-}
-
-function readVacuum(fields: Fields, reading: ReadingBuilder): void {
-  const relations = list(fields['rels']).map((item) => nodeOf(item, 'VacuumRelation')?.['relation'])
-  if (relations.length === 0) reading.does('maintain', DATABASE)
-  for (const relation of relations) maintains(relation, reading)
-}
-
-function readReindex(fields: Fields, reading: ReadingBuilder): void {
-  const schema = text(fields['name'])
-  if (text(fields['kind']) === 'REINDEX_OBJECT_SCHEMA' && schema !== undefined) {
-    reading.does('maintain', { type: 'Schema', schema })
-  } else maintains(fields['relation'], reading)
 }

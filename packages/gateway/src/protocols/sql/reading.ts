@@ -2,6 +2,7 @@ import { type DataFlow, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Grant } from '../../access/capability.ts'
 import type {
   Action,
+  FunctionCall,
   Operation,
   RelationPath,
   Resource,
@@ -63,6 +64,7 @@ export class ReadingBuilder {
   #declares: SqlReading['declares']
   readonly #paths: (SearchPath | 'session-start')[] = []
   readonly #temporary: string[] = []
+  readonly #calls = new Map<string, FunctionCall>()
   #mayChangePath = false
   #mayRevert = false
   #hasWhere = true
@@ -123,8 +125,35 @@ export class ReadingBuilder {
       .map(({ operation }) => operation.resource)
   }
 
-  calls(name: string): void {
-    this.#functions.add(name.toLowerCase())
+  /**
+   * Nothing of what was read so far is done: it is only planned. To be told the plan of a change is to read, and no
+   * privilege to change is needed for it here; the target itself still asks for one.
+   */
+  onlyPlans(): void {
+    const planned = [...this.#operations.values()]
+    this.#operations.clear()
+    for (const { operation, columns } of planned) {
+      const { action, resource } = operation
+      const isChange = PLANNED.has(action)
+      if (isChange && resource.type === 'Table') this.#add({ ...operation, action: 'select' }, [])
+      else if (!isChange && action !== 'create') this.#add(operation, columns)
+    }
+    for (const [key, { grant }] of this.#needs) if (grant.verb !== 'select') this.#needs.delete(key)
+    this.#hasWhere = true
+    this.#whereIsTrivial = false
+    this.#locksRows = false
+    this.#temporary.length = 0
+  }
+
+  /** Something is called that is not known to be harmless. */
+  get runsUnknownCode(): boolean {
+    return [...this.#calls.values()].some(({ harmless }) => !harmless)
+  }
+
+  calls(call: FunctionCall): void {
+    const name = call.name.toLowerCase()
+    this.#functions.add(name)
+    this.#calls.set(JSON.stringify(call), { ...call, name })
   }
 
   /** Only the first reason is kept: it is the one that comes first in the text. */
@@ -244,6 +273,7 @@ export class ReadingBuilder {
         columns === undefined ? grant : { ...grant, columns: [...columns].toSorted() },
       ),
       flow: isOpaque ? UNKNOWN_FLOW : this.#flow,
+      ...(this.#calls.size === 0 ? {} : { calls: [...this.#calls.values()] }),
       ...(this.#prepares === undefined ? {} : { prepares: this.#prepares }),
       executes: [...this.#executes],
       ...(this.#declares === undefined ? {} : { declares: this.#declares }),
@@ -254,6 +284,9 @@ export class ReadingBuilder {
     }
   }
 }
+
+/** What a statement would do to relations that are there, and does not when it is only planned. */
+const PLANNED: ReadonlySet<Action> = new Set(['insert', 'update', 'delete', 'merge', 'lock'])
 
 /** Actions that a read-only transaction lets through. A `lock` is one on rows or on a table, which it does not. */
 const READ_ONLY: ReadonlySet<Action> = new Set(['connect', 'select', 'copyOut', 'set', 'listen'])
