@@ -27,6 +27,7 @@ import { Identity } from './identity/identity.ts'
 import { detectionMask } from './masking/detection-mask.ts'
 import { patternDetectors } from './masking/detect/detectors.ts'
 import { capabilityFor } from './policy/capability-for.ts'
+import { ofTheMoment } from './policy/circumstances.ts'
 import { DecisionPoint } from './policy/decision-point.ts'
 import { NO_RESOURCES, readResources } from './policy/resources.ts'
 import { PostgresRoleIssuer } from './protocols/postgres/credentials.ts'
@@ -37,6 +38,7 @@ import { Recordings } from './recording/recordings.ts'
 import { Acceptor } from './session/accept.ts'
 import { Catalogs } from './session/catalogs.ts'
 import { Verdicts } from './session/guard.ts'
+import { FollowedSessions } from './session/followed-sessions.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
 import { UsageBook } from './session/recent-usage.ts'
@@ -139,9 +141,13 @@ export async function startGateway(options: {
   const catalogs = new Catalogs(
     // A session may hold a definition from before the last `apply`: the account is the one that is in force.
     (target, signal) => issuers.for(point.resources.targets.get(target.name) ?? target).catalog(signal),
-    () => leases.discardWarm(),
+    (target) => {
+      leases.discardWarm(target)
+      followed.catalogChanged(target)
+    },
   )
-  starting.defer(() => catalogs.forget())
+  starting.use(catalogs)
+  const followed = starting.use(new FollowedSessions(() => ofTheMoment(point.contextUse())))
   const leaseStore = new StoredLeases(store)
   const issuerNamed = (name: string): CredentialIssuer | undefined => {
     const target = point.resources.targets.get(name)
@@ -173,7 +179,10 @@ export async function startGateway(options: {
     live,
     audit,
     resolve: secretResolver(config.resources ?? config.dataDir, env),
-    onChange: () => leases.discardWarm(),
+    onChange: () => {
+      leases.discardWarm()
+      followed.policiesChanged()
+    },
   })
   await resources.load(config.resources === undefined ? undefined : await readResourceFiles(config.resources))
   const sweeper = starting.use(
@@ -231,6 +240,7 @@ export async function startGateway(options: {
         shelf: new MaskShelf((purpose) => deriveKey(master, `mask ${purpose}`)),
         detector: detectionMask(patternDetectors(), true),
       },
+      followed,
       audit,
       metrics,
       handshakeMs: config.limits.handshakeMs,

@@ -11,6 +11,7 @@ export interface AuditEvent {
     | 'ticket.issue'
     | 'ticket.revoke'
     | 'lease.issue'
+    | 'lease.change'
     | 'lease.revoke'
     | 'lease.revoke-failed'
     | 'lease.stray'

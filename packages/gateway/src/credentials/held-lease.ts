@@ -1,9 +1,9 @@
-import { SallyportError } from '../access/errors.ts'
 import type { Capability } from '../access/capability.ts'
+import { SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
 import type { Principal, Target } from '../access/model.ts'
-import { type AssignCapability, LeasePrivileges, type Privilege } from './lease-privileges.ts'
 import type { Credential, CredentialPlan, Upstream } from '../protocols/contract.ts'
+import { type AssignPrivileges, LeasePrivileges } from './lease-privileges.ts'
 
 /** One temporary credential, for one session. Disposing of it revokes it, and never throws. */
 export interface Lease extends AsyncDisposable {
@@ -22,12 +22,26 @@ export interface Lease extends AsyncDisposable {
    * demand.
    */
   connect(signal: AbortSignal): Promise<Upstream>
+  /** What the credential can do, as far as it is meant to, but for what it was extended by. */
+  readonly capability: Capability
   /**
-   * Lets the credential do more for one approved statement, also while a session is on it. Releasing takes that away again
-   * and never rejects: where it cannot be, the lease ends.
-   * @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED, LEASE_FAILED
+   * Makes the credential able to do exactly this from the session's next statement on, and what it is extended by just now.
+   * When that fails, the lease is revoked and its session ended: nobody knows what it could do. Never rejects.
+   * @param again also when it is what it was: grants may have gone with a table that was made anew
+   */
+  change(capability: Capability, again?: boolean): Promise<void>
+  /**
+   * Lets the credential do more for one approved statement, also while a session is on it.
+   * @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED, LEASE_FAILED, RECORDING_FAILED; then it can do no more
+   *   than before
    */
   elevate(extra: Capability): Promise<Privilege>
+}
+
+/** What a credential may do on top for as long as one statement runs. */
+export interface Privilege {
+  /** Takes it away again, once. Never rejects: where it cannot be taken away, the lease ends. */
+  release(): Promise<void>
 }
 
 /** As `ProtocolAdapter.connect`. */
@@ -66,13 +80,13 @@ export class HeldLease {
     plan: CredentialPlan,
     connect: Connect,
     madeAt: number,
-    assign: AssignCapability,
+    assign: AssignPrivileges,
   ) {
     this.target = target
     this.plan = plan
-    this.privileges = new LeasePrivileges(plan.capability, assign)
     this.madeAt = madeAt
     this.#connect = connect
+    this.privileges = new LeasePrivileges(plan.capability, assign)
   }
 
   get id(): string {

@@ -3,17 +3,17 @@ import { SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
 import type { Principal, Target } from '../access/model.ts'
 import type { CredentialIssuer } from '../protocols/contract.ts'
-import { type Connect, HeldLease, type Made } from './held-lease.ts'
+import { type Connect, HeldLease, type Made, type Privilege } from './held-lease.ts'
 import { newLeaseId } from './lease-id.ts'
-import type { LeaseAudit, LeaseLog, LeaseMetrics, LeaseStore } from './ports.ts'
+import type { LeaseAudit, LeaseEvent, LeaseLog, LeaseMetrics, LeaseStore } from './ports.ts'
 import { revokeLease } from './revoke-lease.ts'
 
 /** A session's end does not wait longer than this for its revocation, which goes on by itself. */
 const RELEASE_MS = 5_000
 /** Longer than any statement of an issuer may take; after it, the sweeper tries again. */
 const REVOKE_MS = 15_000
-/** A statement waits for it, and what was to be taken away is still there meanwhile. */
-const ASSIGN_MS = 10_000
+/** What a session's credential can do follows policy within a second; a target that does not answer costs the session. */
+const ASSIGN_MS = 5_000
 /** A stop does not wait longer for what the next start can do as well. */
 const TIDY_MS = 2_000
 
@@ -73,9 +73,10 @@ export class HeldLeases {
     const latest = now() + target.credentials.ttlSeconds * 1000
     const expiresAt = new Date(Math.min(latest, forSession?.deadline?.getTime() ?? latest))
     const plan = issuer.plan(owner, newLeaseId(), capability, expiresAt)
-    const lease = new HeldLease(target, plan, connect, now(), (own, extra) =>
-      issuer.assign(plan.handle, own, extra, AbortSignal.timeout(ASSIGN_MS)),
-    )
+    const lease = new HeldLease(target, plan, connect, now(), async (exactly, extra) => {
+      // Not the issuer that made it: the account may have another password by now.
+      await this.issuer(target.name).assign(plan.handle, exactly, extra, AbortSignal.timeout(ASSIGN_MS))
+    })
     lease.sessionId = forSession?.sessionId
     lease.principal = forSession?.principal
     this.#held.set(lease.id, lease)
@@ -160,6 +161,86 @@ export class HeldLeases {
     } finally {
       this.#held.delete(lease.id)
     }
+  }
+
+  /** As `Lease.change`. */
+  async change(lease: HeldLease, capability: Capability, again: boolean): Promise<void> {
+    if (lease.ending !== undefined) return
+    const changes = capability.hash !== lease.privileges.capability.hash
+    if (!changes && !again) return
+    if (changes) this.#note('lease.change', lease, capability)
+    try {
+      await lease.privileges.change(capability, again)
+    } catch (error) {
+      this.#lose(lease, error)
+    }
+  }
+
+  /** As `Lease.elevate`. */
+  async elevate(lease: HeldLease, extra: Capability): Promise<Privilege> {
+    lease.signal.throwIfAborted()
+    if (lease.ending !== undefined) throw new SallyportError('LEASE_FAILED', 'the lease has ended')
+    this.#tell('lease.elevate', lease, extra)
+    // An object of its own: two statements may be given the same at the same time.
+    const added = { ...extra }
+    const takeBack = async (): Promise<void> => {
+      if (lease.ending !== undefined) return
+      try {
+        await lease.privileges.take(added)
+        this.#note('lease.restore', lease, extra)
+      } catch (error) {
+        this.#lose(lease, error)
+      }
+    }
+    try {
+      await lease.privileges.add(added)
+    } catch (error) {
+      await takeBack()
+      throw SallyportError.from(error)
+    }
+    let released: Promise<void> | undefined
+    return { release: () => (released ??= takeBack()) }
+  }
+
+  /** Written or not: what has become too much is taken away all the same. */
+  #note(type: LeaseEvent['type'], lease: HeldLease, capability: Capability): void {
+    try {
+      this.#tell(type, lease, capability)
+    } catch (error) {
+      this.#options.log.error({ lease: lease.id, error: String(error) }, `${type} is not in the audit log`)
+    }
+  }
+
+  #tell(type: LeaseEvent['type'], lease: HeldLease, capability: Capability): void {
+    const { id, handle, target, sessionId, principal } = lease
+    this.#options.audit({
+      type,
+      target: target.name,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(principal === undefined ? {} : { principal: principal.id }),
+      detail: { lease: id, role: handle, capability: capability.hash },
+    })
+  }
+
+  /** Nobody knows what it can do: it must not be used any more. */
+  #lose(lease: HeldLease, cause: unknown): void {
+    if (lease.ending !== undefined) return
+    const { log } = this.#options
+    log.error(
+      { lease: lease.id, role: lease.handle, error: String(cause) },
+      'what a lease can do could not be changed',
+    )
+    lease.end(
+      new SallyportError(
+        'SESSION_ENDED',
+        "the session's privileges changed, and the target could not be told",
+        {
+          hint: 'open a new session',
+          cause,
+        },
+      ),
+    )
+    void this.end(lease)
   }
 
   /** @throws SallyportError TARGET_UNKNOWN */

@@ -1,60 +1,72 @@
 import type { Capability } from '../access/capability.ts'
 
-/** Makes the credential's capability exactly these. @throws SallyportError */
-export type AssignCapability = (capability: Capability, extra: readonly Capability[]) => Promise<void>
-
-/** Something that a credential may do for as long as one statement runs. */
-export interface Privilege {
-  /** Takes it away. @throws SallyportError when that cannot be done: the credential has to go then */
-  release(): Promise<void>
-}
+/** Makes a credential's privileges exactly these: `CredentialIssuer.assign`. */
+export type AssignPrivileges = (capability: Capability, extra: readonly Capability[]) => Promise<void>
 
 /**
- * What the credential of one live lease may do: what its session may, and more for as long as an approved statement runs.
- * Changes come one after the other, each with all that holds then, so that none undoes another.
+ * What the credential of one lease is meant to be able to do, and bringing the target to it: one change at a time, each to
+ * what is meant by then. A change that failed is done again with the next one.
  */
 export class LeasePrivileges {
-  readonly #assign: AssignCapability
-  readonly #extra = new Set<{ readonly capability: Capability }>()
-  #own: Capability
+  readonly #assign: AssignPrivileges
+  readonly #extra = new Set<Capability>()
+  #capability: Capability
+  /** Empty while it is not certain what the target has. */
+  #inForce: string
   #last: Promise<void> = Promise.resolve()
 
-  constructor(own: Capability, assign: AssignCapability) {
-    this.#own = own
+  /** @param capability what the credential is made with */
+  constructor(capability: Capability, assign: AssignPrivileges) {
+    this.#capability = capability
+    this.#inForce = nameOf(capability, [])
     this.#assign = assign
   }
 
-  /** What the session itself may do is this from now on: policies or the target's catalog have changed. @throws SallyportError */
-  become(own: Capability): Promise<void> {
-    return this.#next(() => {
-      this.#own = own
-    })
+  get capability(): Capability {
+    return this.#capability
   }
 
-  /** @throws SallyportError when the target does not give it; then it is taken away again */
-  async elevate(capability: Capability): Promise<Privilege> {
-    const one = { capability }
-    try {
-      await this.#next(() => this.#extra.add(one))
-    } catch (error) {
-      await this.#next(() => this.#extra.delete(one)).catch(() => undefined)
-      throw error
-    }
-    let released: Promise<void> | undefined
-    return {
-      release: () => (released ??= this.#next(() => this.#extra.delete(one))),
-    }
+  /**
+   * What it can do without any extra from now on.
+   * @param again also when it is the same: the target may have lost grants, as of a table that was dropped and made again
+   * @throws as the assignment does: the target may have any of the two
+   */
+  async change(capability: Capability, again = false): Promise<void> {
+    this.#capability = capability
+    if (again) this.#inForce = ''
+    await this.#bringToTarget()
   }
 
-  #next(change: () => void): Promise<void> {
-    const done = this.#last.then(() => {
-      change()
-      return this.#assign(
-        this.#own,
-        [...this.#extra].map(({ capability }) => capability),
-      )
-    })
-    this.#last = done.catch(() => undefined)
-    return done
+  /**
+   * Adds something until `take` takes it away; the same may be added twice, and is there until both are taken.
+   * @throws as the assignment does: then it has to be taken away, too
+   */
+  async add(extra: Capability): Promise<void> {
+    this.#extra.add(extra)
+    await this.#bringToTarget()
   }
+
+  /** @param extra the very object that was added. @throws as the assignment does: the target may still have it */
+  async take(extra: Capability): Promise<void> {
+    this.#extra.delete(extra)
+    await this.#bringToTarget()
+  }
+
+  #bringToTarget(): Promise<void> {
+    const bringing = this.#last.then(async () => {
+      const capability = this.#capability
+      const extra = [...this.#extra]
+      const name = nameOf(capability, extra)
+      if (name === this.#inForce) return
+      this.#inForce = ''
+      await this.#assign(capability, extra)
+      this.#inForce = name
+    })
+    this.#last = bringing.catch(() => undefined)
+    return bringing
+  }
+}
+
+function nameOf(capability: Capability, extra: readonly Capability[]): string {
+  return [...new Set([capability, ...extra].map(({ hash }) => hash))].toSorted().join(' ')
 }

@@ -309,3 +309,153 @@ test('capabilities do not share leases', async () => {
   })
   expect(lease.handle).not.toBe(ready)
 })
+
+const ORDERS = capabilityOf([{ verb: 'select', schema: 'public', table: 'orders' }])
+const WRITE = capabilityOf([{ verb: 'insert', schema: 'public', table: 'customers' }])
+
+/** What the role of a lease can do on the target, in the target's own words. */
+async function privileges(handle: string): Promise<readonly string[]> {
+  const { rows } = await server.admin.query<{ can: string }>(
+    `SELECT p || ' ' || t AS can FROM unnest(ARRAY['customers', 'orders']) t, unnest(ARRAY['SELECT', 'INSERT']) p
+     WHERE has_table_privilege($1, t, p) ORDER BY 1`,
+    [handle],
+  )
+  return rows.map(({ can }) => can)
+}
+
+test('a lease is changed while it is in use, and the audit log says so', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  await using upstream = await lease.connect(signal)
+  await lease.change(ORDERS)
+  expect(await privileges(lease.handle)).toEqual(['SELECT orders'])
+  expect([lease.capability, upstream.alive, lease.signal.aborted]).toEqual([ORDERS, true, false])
+  expect(world.events.at(-1)).toMatchObject({
+    type: 'lease.change',
+    sessionId: 'ses_1',
+    detail: { capability: ORDERS.hash },
+  })
+})
+
+test('several statements of a session have something on top at once, each as long as it lasts', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  const [one, other] = await Promise.all([lease.elevate(WRITE), lease.elevate(WRITE)])
+  const third = await lease.elevate(ORDERS)
+  expect(await privileges(lease.handle)).toEqual(['INSERT customers', 'SELECT customers', 'SELECT orders'])
+  await one.release()
+  await one.release()
+  expect(await privileges(lease.handle)).toContain('INSERT customers')
+  await Promise.all([other, third].map((extra) => extra.release()))
+  expect(await privileges(lease.handle)).toEqual(['SELECT customers'])
+})
+
+test('a change meanwhile leaves what a statement has on top, and only that', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  const extra = await lease.elevate(WRITE)
+  await lease.change(ORDERS)
+  expect(await privileges(lease.handle)).toEqual(['INSERT customers', 'SELECT orders'])
+  await extra.release()
+  expect(await privileges(lease.handle)).toEqual(['SELECT orders'])
+})
+
+test('grants that went with a table come back when it is made anew', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  await using lease = await issue(world)
+  await server.admin.query('REVOKE SELECT ON customers FROM PUBLIC')
+  await server.admin.query(`SET ROLE sallyport_issuer`)
+  await server.admin.query(
+    `DO $$ DECLARE r text; BEGIN FOR r IN SELECT roleid::regrole::text FROM pg_auth_members
+       WHERE member = '${lease.handle}'::regrole LOOP EXECUTE 'REVOKE SELECT ON customers FROM ' || r; END LOOP; END $$`,
+  )
+  await server.admin.query('RESET ROLE')
+  expect(await privileges(lease.handle)).toEqual([])
+  // What the catalog's being read does when it has changed.
+  await server.admin.query('CREATE TABLE passing (i int)')
+  await world.issuer.catalog(signal)
+  await server.admin.query('DROP TABLE passing')
+  await world.issuer.catalog(signal)
+  await lease.change(READ, true)
+  expect(await privileges(lease.handle)).toEqual(['SELECT customers'])
+})
+
+/** A world in which the next `failing` assignments reach the target, and their answers do not come back. */
+async function withFailures(failing: { left: number }): Promise<LeaseWorld> {
+  return await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      if (issuer === undefined) return undefined
+      return withChanges(issuer, {
+        async assign(...args) {
+          await issuer.assign(...args)
+          if (failing.left-- > 0) throw new Error('the connection broke')
+        },
+      })
+    },
+  }))
+}
+
+test('what could not be changed for certain costs the session, and the role is gone', async () => {
+  await using world = await withFailures({ left: 1 })
+  await using lease = await issue(world)
+  await using _upstream = await lease.connect(signal)
+  await lease.change(ORDERS)
+  expect(lease.signal.reason).toMatchObject({ code: 'SESSION_ENDED' })
+  await until(async () => expect(await leaseRoles()).toEqual([]))
+})
+
+test('an extension that failed is taken back, and the session goes on', async () => {
+  await using world = await withFailures({ left: 1 })
+  await using lease = await issue(world)
+  await expect(lease.elevate(WRITE)).rejects.toMatchObject({ code: 'INTERNAL' })
+  expect(await privileges(lease.handle)).toEqual(['SELECT customers'])
+  expect(lease.signal.aborted).toBe(false)
+})
+
+test('an extension that can neither be made nor taken back costs the session', async () => {
+  await using world = await withFailures({ left: 2 })
+  await using lease = await issue(world)
+  await expect(lease.elevate(WRITE)).rejects.toThrow()
+  expect(lease.signal.reason).toMatchObject({ code: 'SESSION_ENDED' })
+  await until(async () => expect(await leaseRoles()).toEqual([]))
+})
+
+test('an extension that cannot be taken away costs the session', async () => {
+  const failing = { left: 0 }
+  await using world = await withFailures(failing)
+  await using lease = await issue(world)
+  const extra = await lease.elevate(WRITE)
+  failing.left = 1
+  await extra.release()
+  expect(lease.signal.reason).toMatchObject({ code: 'SESSION_ENDED' })
+  await until(async () => expect(await leaseRoles()).toEqual([]))
+})
+
+test('nothing is extended that cannot be written down, and a change that takes away is made all the same', async () => {
+  let full = false
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    audit: () => {
+      if (full) throw new Error('the journal is full')
+    },
+  }))
+  await using lease = await issue(world)
+  full = true
+  await expect(lease.elevate(WRITE)).rejects.toThrow('the journal is full')
+  await lease.change(ORDERS)
+  expect(await privileges(lease.handle)).toEqual(['SELECT orders'])
+  full = false
+})
+
+test('a lease that has ended is not extended, and its end does not wait for what was', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target)
+  const lease = await issue(world)
+  const extra = await lease.elevate(WRITE)
+  await lease[Symbol.asyncDispose]()
+  await extra.release()
+  await expect(lease.elevate(WRITE)).rejects.toMatchObject({ code: 'LEASE_FAILED' })
+  await lease.change(ORDERS)
+  expect(await leaseRoles()).toEqual([])
+})

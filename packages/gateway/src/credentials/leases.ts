@@ -5,7 +5,6 @@ import type { Permit } from '../access/permit.ts'
 import type { HeldLease, Lease } from './held-lease.ts'
 import { HeldLeases, type LeasesOptions } from './held-leases.ts'
 import type { LeaseRow, LeaseState } from './ports.ts'
-import type { Privilege } from './lease-privileges.ts'
 import { revokeLease } from './revoke-lease.ts'
 import { WarmLeases } from './warm-leases.ts'
 
@@ -99,8 +98,8 @@ export class Leases implements AsyncDisposable {
   }
 
   /** To be called when policies or a target's catalog have changed: what was made ahead may be too much. */
-  discardWarm(): void {
-    this.#warm.discard()
+  discardWarm(target?: string): void {
+    this.#warm.discard(target)
   }
 
   /** Revokes what was made ahead, and everything else that is still held; waits for it, but not for ever. */
@@ -128,42 +127,6 @@ export class Leases implements AsyncDisposable {
     })
   }
 
-  async #elevate(lease: HeldLease, extra: Capability): Promise<Privilege> {
-    const { audit, log } = this.#options
-    const { id, handle, sessionId, principal, target } = lease
-    const tell = (type: 'lease.elevate' | 'lease.restore'): void =>
-      audit({
-        type,
-        target: target.name,
-        ...(sessionId === undefined ? {} : { sessionId }),
-        ...(principal === undefined ? {} : { principal: principal.id }),
-        detail: { lease: id, role: handle, capability: extra.hash },
-      })
-    tell('lease.elevate')
-    const privilege = await lease.privileges.elevate(extra)
-    return {
-      release: async () => {
-        try {
-          await privilege.release()
-          tell('lease.restore')
-        } catch (error) {
-          // The credential itself is on its way out.
-          if (lease.ending !== undefined) return
-          log.error(
-            { lease: id, error: String(error) },
-            'a privilege could not be taken away: its lease ends',
-          )
-          lease.end(
-            new SallyportError('LEASE_FAILED', 'what was granted for one statement could not be taken away', {
-              cause: error,
-            }),
-          )
-          void this.#held.end(lease)
-        }
-      },
-    }
-  }
-
   #leaseOf(lease: HeldLease, deadline: Date | undefined): Lease {
     const { expiresAt } = lease.plan
     return {
@@ -172,7 +135,11 @@ export class Leases implements AsyncDisposable {
       expiresAt: deadline !== undefined && deadline < expiresAt ? deadline : expiresAt,
       signal: lease.signal,
       connect: (signal) => lease.connect(signal),
-      elevate: (extra) => this.#elevate(lease, extra),
+      get capability() {
+        return lease.privileges.capability
+      },
+      change: (capability, again = false) => this.#held.change(lease, capability, again),
+      elevate: (extra) => this.#held.elevate(lease, extra),
       [Symbol.asyncDispose]: () => this.#held.release(lease),
     }
   }

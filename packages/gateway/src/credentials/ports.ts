@@ -48,6 +48,7 @@ export interface LeaseStore {
 export interface LeaseEvent {
   readonly type:
     | 'lease.issue'
+    | 'lease.change'
     | 'lease.revoke'
     | 'lease.revoke-failed'
     | 'lease.stray'

@@ -43,7 +43,6 @@ export class WarmLeases implements AsyncDisposable {
   readonly #fills = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
   readonly #timer: NodeJS.Timeout
-  #generation = 0
   #pumping = false
 
   constructor(options: WarmLeasesOptions) {
@@ -88,13 +87,13 @@ export class WarmLeases implements AsyncDisposable {
     this.#pump()
   }
 
-  /** Revokes all of them, those that are being made too. */
-  discard(): void {
-    this.#generation++
-    for (const shelf of this.#shelves.values()) {
+  /** Revokes all of them, or those on one target, those that are being made too. */
+  discard(target?: string): void {
+    for (const [key, shelf] of this.#shelves) {
+      if (target !== undefined && shelf.target.name !== target) continue
       this.#empty(shelf)
+      this.#shelves.delete(key)
     }
-    this.#shelves.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,7 +153,7 @@ export class WarmLeases implements AsyncDisposable {
 
   #fill(shelf: Shelf): void {
     shelf.filling++
-    const fill = this.#fillOne(shelf, this.#generation).finally(() => {
+    const fill = this.#fillOne(shelf).finally(() => {
       shelf.filling--
       this.#fills.delete(fill)
       this.#pump()
@@ -162,7 +161,7 @@ export class WarmLeases implements AsyncDisposable {
     this.#fills.add(fill)
   }
 
-  async #fillOne(shelf: Shelf, generation: number): Promise<void> {
+  async #fillOne(shelf: Shelf): Promise<void> {
     const { make, retire, log, now } = this.#options
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(FILL_MS)])
     let lease: HeldLease | undefined
@@ -170,8 +169,8 @@ export class WarmLeases implements AsyncDisposable {
       lease = await make(shelf.target, shelf.capability, signal)
       await lease.warm()
       shelf.failures = 0
-      const wanted = generation === this.#generation && [...this.#shelves.values()].includes(shelf)
-      if (wanted) shelf.ready.push(lease)
+      // A shelf that was discarded meanwhile is another one, if there is one again.
+      if ([...this.#shelves.values()].includes(shelf)) shelf.ready.push(lease)
       else retire(lease)
     } catch (error) {
       if (lease !== undefined) retire(lease)

@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Catalog } from '../access/catalog.ts'
 import { catalogOf } from '../access/catalog.fixture.ts'
 import { SHOP } from '../policy/policy-fixtures.ts'
 import { Catalogs } from './catalogs.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 function catalog(version: string): Catalog {
   return catalogOf([], { version })
@@ -11,7 +14,7 @@ function catalog(version: string): Catalog {
 test('a catalog that was being read when its target was redefined is not taken for that of the new one', async () => {
   const answers = [Promise.withResolvers<Catalog>(), Promise.withResolvers<Catalog>()] as const
   const asked: string[] = []
-  const catalogs = new Catalogs(
+  using catalogs = new Catalogs(
     async ({ database }) => await (answers[asked.push(database) - 1] ?? answers[1]).promise,
     () => undefined,
   )
@@ -30,7 +33,7 @@ test('a catalog that was being read when its target was redefined is not taken f
 
 test('those who ask at once share one reading, and the next ones what it read', async () => {
   let asked = 0
-  const catalogs = new Catalogs(
+  using catalogs = new Catalogs(
     async () => catalog(`${++asked}`),
     () => undefined,
   )
@@ -40,7 +43,7 @@ test('those who ask at once share one reading, and the next ones what it read', 
 
 test('a catalog that was never read and cannot be is no catalog, and is asked for again', async () => {
   let asked = 0
-  const catalogs = new Catalogs(
+  using catalogs = new Catalogs(
     async () => {
       if (++asked === 1) throw new Error('down')
       return catalog('up')
@@ -49,4 +52,68 @@ test('a catalog that was never read and cannot be is no catalog, and is asked fo
   )
   await expect(catalogs.of(SHOP)).rejects.toThrow('down')
   expect((await catalogs.of(SHOP)).version).toBe('up')
+})
+
+test('what others change is seen by itself, and who has to know is told once', async () => {
+  let version = '1'
+  let asked = 0
+  const changed: string[] = []
+  using catalogs = new Catalogs(
+    async () => {
+      asked++
+      return catalog(version)
+    },
+    (target) => void changed.push(target),
+  )
+  await catalogs.of(SHOP)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([changed, asked]).toEqual([[], 7])
+  version = '2'
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([changed, catalogs.current(SHOP)?.catalog.version]).toEqual([['shop'], '2'])
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(changed).toEqual(['shop'])
+})
+
+test('a target that nobody uses any more is left alone', async () => {
+  let asked = 0
+  using catalogs = new Catalogs(
+    async () => catalog(String(++asked)),
+    () => undefined,
+  )
+  await catalogs.of(SHOP)
+  await vi.advanceTimersByTimeAsync(2 * 3_600_000)
+  const before = asked
+  await vi.advanceTimersByTimeAsync(3_600_000)
+  expect(asked).toBe(before)
+})
+
+test('a target that is what it was keeps its catalog when others are redefined', async () => {
+  using catalogs = new Catalogs(
+    async ({ name }) => catalog(name),
+    () => undefined,
+  )
+  const other = { ...SHOP, name: 'other' }
+  await Promise.all([catalogs.of(SHOP), catalogs.of(other)])
+  catalogs.forget(({ name }) => name === 'shop')
+  expect([catalogs.current(SHOP)?.catalog.version, catalogs.current(other)]).toEqual(['shop', undefined])
+})
+
+test('a change that was waited for on a target that is another by now is looked for on that one', async () => {
+  const asked: string[] = []
+  using catalogs = new Catalogs(
+    async ({ database }) => {
+      asked.push(database)
+      return catalog(database)
+    },
+    () => undefined,
+  )
+  await catalogs.of(SHOP)
+  catalogs.mayChange(SHOP)
+  catalogs.forget()
+  const redefined = { ...SHOP, database: 'another' }
+  await catalogs.of(redefined)
+  await vi.advanceTimersByTimeAsync(6000)
+  expect(new Set(asked.slice(1))).toEqual(new Set(['another']))
+  expect(catalogs.current(redefined)?.catalog.version).toBe('another')
 })

@@ -5,36 +5,52 @@ import type { Target } from '../access/model.ts'
 export type ReadCatalog = (target: Target, signal: AbortSignal) => Promise<Catalog>
 
 interface Known {
-  catalog: Catalog
+  readonly target: Target
+  readonly catalog: Catalog
   /** Counts up with every change of the catalog. */
-  generation: number
-  readAt: number
+  readonly generation: number
+  readonly readAt: number
 }
 
 /** A catalog this old is read again before a session opens on it; until then the old one is better than waiting. */
 const STALE_MS = 30_000
 const READ_MS = 10_000
+/** What others change on a target is seen after this long at the latest; finding out that nothing was costs it some ms. */
+const LOOK_MS = 10_000
+/** A target that no session was opened on for this long is not looked at; sessions do not live as long. */
+const UNUSED_MS = 3_600_000
 /** A statement that changes the catalog is permitted before it runs: the change is looked for when it may be done. */
 const AFTER_DDL_MS = [100, 1000, 5000]
 
-/** The catalogs of targets, read when first needed and again after a while or when a statement may have changed them. */
-export class Catalogs {
+/**
+ * The catalogs of targets: read when first needed, and looked at again when a statement may have changed them and every few
+ * seconds, because others change them too.
+ */
+export class Catalogs implements Disposable {
   readonly #read: ReadCatalog
-  readonly #onChange: () => void
+  readonly #onChange: (target: string) => void
   readonly #now: () => number
   readonly #known = new Map<string, Known>()
   readonly #reading = new Map<string, Promise<Known>>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #used = new Map<string, { readonly target: Target; readonly at: number }>()
+  readonly #look: NodeJS.Timeout
 
-  /** `onChange`: what was made for the catalog as it was may no longer fit. `now`: epoch milliseconds. */
-  constructor(read: ReadCatalog, onChange: () => void, now: () => number = Date.now) {
+  /**
+   * `onChange`: what was made for the catalog of the target of that name, as it was, may no longer fit. `now`: epoch
+   * milliseconds.
+   */
+  constructor(read: ReadCatalog, onChange: (target: string) => void, now: () => number = Date.now) {
     this.#read = read
     this.#onChange = onChange
     this.#now = now
+    this.#look = setInterval(() => this.#lookAgain(), LOOK_MS)
+    this.#look.unref()
   }
 
   /** @throws SallyportError when the catalog was never read and cannot be: no names, no decisions */
   async of(target: Target): Promise<Catalog> {
+    this.#used.set(target.name, { target, at: this.#now() })
     const known = this.#known.get(target.name)
     if (known === undefined) return (await this.#refresh(target)).catalog
     if (this.#now() - known.readAt > STALE_MS) void this.#refresh(target).catch(() => undefined)
@@ -60,19 +76,39 @@ export class Catalogs {
     for (const delay of AFTER_DDL_MS) {
       const timer = setTimeout(() => {
         this.#timers.delete(timer)
-        void this.#refresh(target).catch(() => undefined)
+        // Under its name there may be another one by now.
+        const used = this.#used.get(target.name)
+        if (used !== undefined) void this.#refresh(used.target).catch(() => undefined)
       }, delay)
       timer.unref()
       this.#timers.add(timer)
     }
   }
 
-  /** Targets' definitions changed: what was read may be of another database. */
-  forget(): void {
-    this.#known.clear()
-    this.#reading.clear()
+  /**
+   * Targets' definitions changed: what was read may be of another database.
+   * @param isSame whether a target is what it was, so that its catalog can be kept
+   */
+  forget(isSame: (target: Target) => boolean = () => false): void {
+    for (const [name, { target }] of this.#used) {
+      if (isSame(target)) continue
+      this.#used.delete(name)
+      this.#known.delete(name)
+      this.#reading.delete(name)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#look)
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
+  }
+
+  #lookAgain(): void {
+    for (const [name, { target, at }] of this.#used) {
+      if (this.#now() - at > UNUSED_MS) this.#used.delete(name)
+      else void this.#refresh(target).catch(() => undefined)
+    }
   }
 
   #refresh(target: Target): Promise<Known> {
@@ -91,10 +127,11 @@ export class Catalogs {
     const catalog = await this.#read(target, AbortSignal.timeout(READ_MS))
     const before = this.#known.get(target.name)
     const changed = before?.catalog.version !== catalog.version
-    const known = { catalog, generation: (before?.generation ?? 0) + (changed ? 1 : 0), readAt: this.#now() }
+    const generation = (before?.generation ?? 0) + (changed ? 1 : 0)
+    const known = { target, catalog, generation, readAt: this.#now() }
     if (!isCurrent()) return known
     this.#known.set(target.name, known)
-    if (before !== undefined && changed) this.#onChange()
+    if (before !== undefined && changed) this.#onChange(target.name)
     return known
   }
 }

@@ -57,14 +57,17 @@ export class ResourcesInForce {
 
   /**
    * Reads, keeps and puts into force. Sessions that policy no longer permits, and those on a target that was redefined, end
-   * at once. Who asked for it writes the audit event.
+   * at once; `onChange` sees to what the others may do. Who asked for it writes the audit event.
    * @throws ResourcesInvalid with every problem; SallyportError RESOURCE_CONFLICT
    */
   async apply(files: readonly ResourceFile[], expected: number, appliedBy: string): Promise<ResourceSet> {
     const resources = readResources(files, this.#resolve)
     const set = await this.#store.replace(files, expected, appliedBy)
     this.#point.swap(resources)
-    this.#catalogs.forget()
+    this.#catalogs.forget((target) => {
+      const current = resources.targets.get(target.name)
+      return current !== undefined && isSame(current, target)
+    })
     this.#live.recheck((session) => this.#deniedNow(session))
     this.#onChange()
     return set

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { Capability } from '../access/capability.ts'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
 import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
@@ -18,6 +19,7 @@ import { CountedRecorder } from './counted-recorder.ts'
 import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
 import type { LiveSessions } from './live-sessions.ts'
+import type { FollowedSessions } from './followed-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
 import { privilegesFor } from './privileges-for.ts'
 import type { UsageBook } from './recent-usage.ts'
@@ -34,6 +36,7 @@ export interface SessionServices {
   readonly live: LiveSessions
   readonly usage: UsageBook
   readonly masks: GuardMasks
+  readonly followed: FollowedSessions
   readonly audit: Audit
   readonly metrics: SessionMetrics
   /** Where people decide about a request. */
@@ -163,10 +166,13 @@ export async function serve(
       const catalog = await inTime(services.catalogs.of(target), opening)
       // Nothing is made for a session that has been ended meanwhile.
       opening.throwIfAborted()
-      const capability = capabilityFor(services.point, principal, target, catalog, now)
+      const capabilityNow = (): Capability => {
+        const current = services.catalogs.current(target)?.catalog ?? catalog
+        return capabilityFor(services.point, principal, target, current, { ...context, now: Date.now() })
+      }
       await using lease = await services.leases.issue({
         permit,
-        capability,
+        capability: capabilityNow(),
         sessionId: id,
         signal: opening,
         ...(proven.deadline === undefined ? {} : { deadline: proven.deadline }),
@@ -176,6 +182,12 @@ export async function serve(
       lease.signal.addEventListener('abort', () => live.end(SallyportError.from(lease.signal.reason)))
 
       await using upstream = await lease.connect(opening)
+      using _followed = services.followed.follow({
+        target: target.name,
+        lease,
+        capability: capabilityNow,
+        end: (why) => live.end(why),
+      })
       const downstream = await greeting.admit(permit, upstream, id)
       admitted = true
       using _ = services.metrics.opened(target)
