@@ -17,6 +17,8 @@ export interface TokenWish {
   readonly actingFor?: string
   /** Epoch seconds. */
   readonly expires?: number
+  /** Further claims. */
+  readonly claims?: Readonly<Record<string, unknown>>
 }
 
 export interface WorldOptions {
@@ -24,7 +26,9 @@ export interface WorldOptions {
   readonly policies?: string
   /** Further resource files, by path. */
   readonly files?: Readonly<Record<string, string>>
-  /** Members of `sallyport.yaml` that differ. */
+  /** More that the configuration and the resources refer to. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Members of `sallyport.yaml` that differ; ISSUER stands for the provider's address. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Of the target. */
   readonly postgres?: Parameters<typeof startTargetPostgres>[0]
@@ -84,7 +88,13 @@ export async function startTestWorld(options: WorldOptions = {}): Promise<TestWo
     await writeFile(join(resources, path), text)
   }
   const config = join(folder, 'sallyport.yaml')
-  await writeFile(config, JSON.stringify({ ...settings(target, idp), ...options.settings }))
+  await writeFile(
+    config,
+    JSON.stringify({ ...settings(target, idp), ...options.settings }).replaceAll(
+      '"ISSUER"',
+      JSON.stringify(idp.url),
+    ),
+  )
 
   const kept = started.move()
   return {
@@ -94,8 +104,8 @@ export async function startTestWorld(options: WorldOptions = {}): Promise<TestWo
     config,
     resources,
     dataDir: join(folder, 'data'),
-    env: { TEST_ISSUER_PASSWORD: ISSUER_PASSWORD },
-    async token(principal, { groups = ['readers'], kind, actingFor, expires } = {}) {
+    env: { TEST_ISSUER_PASSWORD: ISSUER_PASSWORD, ...options.env },
+    async token(principal, { groups = ['readers'], kind, actingFor, expires, claims } = {}) {
       const now = Math.floor(Date.now() / 1000)
       const who =
         actingFor === undefined
@@ -107,6 +117,7 @@ export async function startTestWorld(options: WorldOptions = {}): Promise<TestWo
         iat: now,
         exp: expires ?? now + 3600,
         groups,
+        ...claims,
         ...who,
       })
     },
@@ -151,7 +162,15 @@ function settings(target: TargetPostgres, idp: TestIssuer): Record<string, unkno
     database: `postgres://sallyport_store:${STORE_PASSWORD}@${target.host}:${target.port}/sallyport`,
     dataDir: './data',
     resources: './resources',
-    identity: { issuers: [{ issuer: idp.url, audience: 'sallyport', claims: { kind: 'kind' } }] },
+    identity: {
+      issuers: [
+        {
+          issuer: idp.url,
+          audience: 'sallyport',
+          claims: { kind: 'kind', attributes: { email: 'email', email_verified: 'email_verified' } },
+        },
+      ],
+    },
     // A hundred clients that connect at once on a machine that is busy otherwise are not to be turned away.
     limits: { handshake: '60s' },
     log: { level: 'warn' },

@@ -9,6 +9,7 @@ import { SallyportError } from './access/errors.ts'
 import { NO_USAGE } from './access/model.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
+import { KnownPeople } from './approvals/slack/known-people.ts'
 import { approvalPayload } from './approvals/webhooks/event-payload.ts'
 import { Webhooks } from './approvals/webhooks/webhooks.ts'
 import type { Audit } from './audit/ports.ts'
@@ -45,6 +46,8 @@ import { UsageBook } from './session/recent-usage.ts'
 import { MaskShelf } from './session/statement-masks.ts'
 import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
 import { StoredApprovals } from './store/approvals.ts'
+import { StoredPeople } from './store/people.ts'
+import { StoredSlackMessages } from './store/slack-messages.ts'
 import { JournalIngest } from './store/ingest.ts'
 import { FileJournal } from './store/journal.ts'
 import { StoredLeases } from './store/leases.ts'
@@ -110,9 +113,10 @@ export async function startGateway(options: {
   )
   const audit: Audit = (event) => {
     record(event)
-    if (event.type !== 'alarm.break_glass') return
-    const { type, principal, target, sessionId, detail } = event
-    webhooks.send({ type, at: new Date(), data: { principal, target, session: sessionId, ...detail } })
+    if (event.type !== 'access.alarm') return
+    const { principal, target, sessionId, detail } = event
+    const data = { principal, target, session: sessionId, ...detail }
+    webhooks.send({ type: 'alarm.break_glass', at: new Date(), data })
   }
   const metrics = new Metrics(
     VERSION,
@@ -222,6 +226,23 @@ export async function startGateway(options: {
     }),
   )
   await approvals.start()
+  const people = new StoredPeople(store)
+  const known = new KnownPeople({ store: people, log, now: Date.now })
+  if (config.slack !== undefined) {
+    // Loaded only where it is used: it is larger than all the rest of the gateway.
+    const { SlackApprovals } = await import('./approvals/slack/slack-approvals.ts')
+    starting.use(
+      new SlackApprovals({
+        settings: config.slack,
+        publicUrl: config.publicUrl,
+        approvals,
+        people,
+        messages: new StoredSlackMessages(store),
+        log,
+        now: Date.now,
+      }),
+    )
+  }
 
   const acceptor = new Acceptor({
     adapter,
@@ -265,7 +286,13 @@ export async function startGateway(options: {
     },
     log,
     audit,
-    identity,
+    identity: {
+      bearer: async (token) => {
+        const principal = await identity.bearer(token)
+        known.see(principal)
+        return principal
+      },
+    },
     tickets: {
       issue: (who, request) => identity.tickets.issue(who, request),
       get: (id) => tickets.get(id),

@@ -211,3 +211,35 @@ export interface ApprovalMetrics {
   /** A request left its waiting state after so many seconds. */
   settled(outcome: 'granted' | 'denied' | 'expired' | 'withdrawn', seconds: number): void
 }
+
+/** A person as their last token at the gateway described them. */
+export interface KnownPerson {
+  readonly principal: Principal
+  readonly seenAt: Date
+}
+
+/** People who have shown a token of their own: what their identity provider says of them, and when. */
+export interface PeopleStore {
+  saw(principal: Principal, at: Date): Promise<void>
+  bySubject(issuer: string, subject: string): Promise<KnownPerson | undefined>
+  /** All with this address, whatever its case. */
+  byEmail(email: string): Promise<readonly KnownPerson[]>
+}
+
+/** A message in Slack that shows a request. */
+export interface SlackMessage {
+  readonly approvalId: string
+  readonly channel: string
+  /** Slack's name for the message within its channel. */
+  readonly ts: string
+}
+
+/** Which messages show which request: they are updated after a restart too, and only they can be answered. */
+export interface SlackMessageStore {
+  put(message: SlackMessage): Promise<void>
+  of(approvalId: string): Promise<readonly SlackMessage[]>
+  /** It shows this state of the request now. */
+  shows(message: SlackMessage, state: ApprovalState): Promise<void>
+  /** Requests of which some message shows another state than they are in; and those that wait without a message. */
+  behind(): Promise<readonly string[]>
+}

@@ -25,8 +25,6 @@ export interface AuditEvent {
     | 'approval.use'
     | 'webhook.deliver'
     | 'webhook.fail'
-    /** Somebody claimed an emergency: looked at afterwards. */
-    | 'alarm.break_glass'
     | 'resources.apply'
     | 'gateway.start'
     | 'gateway.stop'

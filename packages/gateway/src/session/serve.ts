@@ -63,8 +63,6 @@ export interface SessionOrigin {
 
 /** Longer than people need who have been told, shorter than a transaction should be open for. */
 const WAIT_SECONDS = 10 * 60
-/** How a purpose claims an emergency; policies decide what that is worth, and people look at it afterwards. */
-const BREAK_GLASS = /^\s*break[- ]?glass\b/i
 
 const CONNECT: Operation = { action: 'connect', resource: { type: 'Target' } }
 
@@ -156,10 +154,6 @@ export async function serve(
       target.recording === 'strict',
     )
     services.audit({ type: 'session.start', principal: principal.id, target: target.name, sessionId: id })
-    if (purpose !== undefined && BREAK_GLASS.test(purpose)) {
-      const alarm = { principal: principal.id, target: target.name, sessionId: id, detail: { purpose } }
-      services.audit({ type: 'alarm.break_glass', ...alarm })
-    }
     await written(recording)
 
     try {

@@ -3,6 +3,7 @@ import { Migrator } from 'kysely/migration'
 import { SallyportError } from '../access/errors.ts'
 import * as first from './migrations/0001-first.ts'
 import * as approvals from './migrations/0002-approvals.ts'
+import * as people from './migrations/0003-people.ts'
 import type { Schema } from './schema.ts'
 import { SCHEMA } from './schema.ts'
 import { storeError } from './store-error.ts'
@@ -15,7 +16,13 @@ import { storeError } from './store-error.ts'
 export async function migrate(db: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => ({ '0001-first': first, '0002-approvals': approvals }) },
+    provider: {
+      getMigrations: async () => ({
+        '0001-first': first,
+        '0002-approvals': approvals,
+        '0003-people': people,
+      }),
+    },
     migrationTableSchema: SCHEMA,
   })
   const { error } = await migrator.migrateToLatest()

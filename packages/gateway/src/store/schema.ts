@@ -113,5 +113,13 @@ export interface Schema {
     at: Date
     decision: Json<Omit<ApprovalDecision, 'at'>>
   }
+  people: {
+    issuer: string
+    subject: string
+    email: string | null
+    principal: Json<Principal>
+    seen_at: Date
+  }
+  slack_messages: { approval_id: string; channel: string; ts: string; shows: string }
   journal_positions: { file: string; position: number }
 }
