@@ -339,6 +339,7 @@ export async function startGateway(options: {
       decide: (id, by, word) => approvals.decide(id, by, word),
       revoke: (id, by, reason) => approvals.revoke(id, by, reason),
       similar: (approval) => approvals.similar(approval),
+      settled: (id, signal) => approvals.settled(id, signal),
       events: approvalEvents,
     },
     resources,
@@ -361,6 +362,8 @@ export async function startGateway(options: {
         via: request.via,
         sourceIp: request.sourceIp,
         ...(request.toolUseId === undefined ? {} : { toolUseId: request.toolUseId }),
+        approvals: { ms: request.approvalHoldMs, keeps: true },
+        onApproval: request.onApproval,
         onSession: (id) => {
           sessionId = id
         },

@@ -267,6 +267,28 @@ export class Approvals implements Disposable {
     return this.#options.store.get(id)
   }
 
+  /**
+   * A request as it is once it waits no more, or as it is when the signal aborts; undefined when there is none.
+   * @throws SallyportError STORE_UNAVAILABLE
+   */
+  async settled(id: string, signal: AbortSignal): Promise<Approval | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Approval | undefined>()
+    const waiters = this.#waiters.get(id) ?? new Set()
+    this.#waiters.set(id, waiters.add(resolve))
+    const stop = (): void => resolve(undefined)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      const now = await this.get(id)
+      if (now?.state !== 'pending') return now
+      return (await promise) ?? (await this.get(id))
+    } finally {
+      signal.removeEventListener('abort', stop)
+      waiters.delete(resolve)
+      if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id)
+    }
+  }
+
   list(filter: ApprovalFilter): Promise<readonly Approval[]> {
     return this.#options.store.list(filter)
   }

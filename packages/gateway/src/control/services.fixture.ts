@@ -188,6 +188,7 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
       decide: (id, by, word) => approvals.decide(id, by, word),
       revoke: (id, by, reason) => approvals.revoke(id, by, reason),
       similar: (approval) => approvals.similar(approval),
+      settled: (id, signal) => approvals.settled(id, signal),
       events: new RecentEvents(approvals.feed),
     },
     resources: {

@@ -50,7 +50,7 @@ export interface ControlServices {
     /** Settles when the credential is gone. @throws SallyportError LEASE_FAILED; the sweeper goes on trying then */
     revoke(id: string): Promise<void>
   }
-  readonly approvals: Pick<Approvals, 'get' | 'list' | 'decide' | 'revoke' | 'similar'> & {
+  readonly approvals: Pick<Approvals, 'get' | 'list' | 'decide' | 'revoke' | 'similar' | 'settled'> & {
     readonly events: Pick<RecentEvents, 'since' | 'next'>
   }
   readonly resources: {
@@ -78,6 +78,8 @@ export interface ControlSettings {
   readonly version: string
   /** How long one MCP query may take. Left out: 5 minutes. */
   readonly queryTimeoutMs?: number
+  /** How long an MCP call waits for people before it says that it goes on without them. Left out: 45 s. */
+  readonly approvalHoldMs?: number
   /** How often a waiting MCP call reports progress. Left out: 15 s. */
   readonly progressMs?: number
 }
@@ -102,6 +104,10 @@ export interface SessionRequest {
   readonly clientSession?: string
   /** The model's tool call (`toolu_…`). */
   readonly toolUseId?: string
+  /** How long its statements wait for people. Their requests outlive the session. */
+  readonly approvalHoldMs: number
+  /** Told which request a statement waits for. */
+  readonly onApproval: (id: string) => void
 }
 
 /** The client's end of a session's stream, and what to log in with on it. */

@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream'
 import type { Capability } from '../access/capability.ts'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
-import type { AccessContext, Operation, Principal, Target } from '../access/model.ts'
+import type { GrantedApproval } from '../access/approval.ts'
+import type { AccessContext, Decision, Operation, Principal, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { Reported } from '../approvals/ports.ts'
@@ -15,6 +16,7 @@ import type { ProtocolAdapter } from '../protocols/contract.ts'
 import type { Recordings } from '../recording/recordings.ts'
 import type { SessionRecording } from '../recording/session-recording.ts'
 import type { Catalogs } from './catalogs.ts'
+import { approvedConnection } from './connection-approval.ts'
 import { CountedRecorder } from './counted-recorder.ts'
 import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
@@ -114,7 +116,24 @@ export async function serve(
     const now = { ...context, now: moment, usage: usage.recent(moment) }
     const tally = services.metrics.decisions(target)
     const began = performance.now()
-    const decision = services.point.decide({ principal, target, operation: CONNECT, context: now })
+    const clientSession = proven.clientSession ?? origin.clientSession
+    const reported = reportedBy(origin, clientSession, purpose, greeting.clientName)
+    const connect = (approval?: GrantedApproval): Decision =>
+      services.point.decide({
+        principal,
+        target,
+        operation: CONNECT,
+        context: approval === undefined ? now : { ...now, approval },
+      })
+    let decision = connect()
+    if (decision.effect === 'deny' && decision.approval !== undefined) {
+      const policyVersion = services.point.version
+      const asked = { principal, target, context, policyVersion, need: decision.approval, reported }
+      const { approvals, approvalUrl } = services
+      decision = connect(
+        await inTime(approvedConnection(asked, approvals, approvalUrl, origin.onApproval), admission),
+      )
+    }
     services.metrics.decided((performance.now() - began) / 1000)
     tally[decision.effect]++
     const permit = Permit.from(decision, principal, target, adapter.discharges)
@@ -144,7 +163,7 @@ export async function serve(
         via: origin.via,
         purpose,
         clientName: greeting.clientName,
-        clientSession: proven.clientSession ?? origin.clientSession,
+        clientSession,
         toolUseId: origin.toolUseId,
         sourceIp: origin.sourceIp,
         leaseId: undefined,
@@ -201,7 +220,7 @@ export async function serve(
         signal: live.signal,
         approvals: {
           approvals: services.approvals,
-          reported: reportedBy(origin, proven.clientSession, purpose, greeting.clientName),
+          reported,
           elevate: (reading) => lease.elevate(privilegesFor(reading)),
           wait: origin.approvals ?? { ms: (target.approvalWaitSeconds ?? WAIT_SECONDS) * 1000, keeps: false },
           urlOf: services.approvalUrl,
@@ -230,16 +249,15 @@ export async function serve(
 
 /** What the client said about itself and its work: shown to people as just that. */
 function reportedBy(
-  { clientSession, toolUseId }: SessionOrigin,
-  provenSession: string | undefined,
+  { toolUseId }: SessionOrigin,
+  clientSession: string | undefined,
   purpose: string | undefined,
   clientName: string | undefined,
 ): Reported {
-  const session = provenSession ?? clientSession
   return {
     ...(purpose === undefined ? {} : { purpose }),
     ...(clientName === undefined ? {} : { clientName }),
-    ...(session === undefined ? {} : { clientSession: session }),
+    ...(clientSession === undefined ? {} : { clientSession }),
     ...(toolUseId === undefined ? {} : { toolUseId }),
   }
 }

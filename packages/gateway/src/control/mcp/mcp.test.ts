@@ -106,9 +106,14 @@ describe.each(GENERATIONS)('MCP %s', (generation, mode) => {
   test('the tools are there, are loaded at once, and say what they do', async () => {
     const client = await clientOf((await start()).url, mode)
     const { tools } = await client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual(['list_targets', 'describe_target', 'query'])
-    expect(tools.map(({ _meta }) => _meta?.['anthropic/alwaysLoad'])).toEqual([true, true, true])
-    expect(tools.map(({ annotations }) => annotations?.readOnlyHint)).toEqual([true, true, false])
+    expect(tools.map(({ name }) => name)).toEqual([
+      'list_targets',
+      'describe_target',
+      'query',
+      'check_approval',
+    ])
+    expect(tools.map(({ _meta }) => _meta?.['anthropic/alwaysLoad'])).toEqual([true, true, true, true])
+    expect(tools.map(({ annotations }) => annotations?.readOnlyHint)).toEqual([true, true, false, true])
     expect(tools.every(({ outputSchema }) => outputSchema !== undefined)).toBe(true)
   })
 

@@ -1,13 +1,14 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import { type ApprovalAnswer as Asked, ApprovalAnswer, whatToDo } from './approval-answer.ts'
 import type { QueryResult } from './portal-query.ts'
 import { failureText, type ToolFailure } from './tool-failure.ts'
 
 /** What the `query` tool answers, refused or not. */
 export const QueryAnswer = z.object({
   decision: z.object({
-    /** `none`: it did not come to a decision. */
-    effect: z.enum(['permit', 'deny', 'none']),
+    /** `pending`: people have been asked. `none`: it did not come to a decision. */
+    effect: z.enum(['permit', 'deny', 'pending', 'none']),
     id: z.string().optional(),
     policies: z.array(z.string()).optional(),
     reason: z.string().optional(),
@@ -18,6 +19,7 @@ export const QueryAnswer = z.object({
   rowCount: z.number().int().describe('rows returned, or rows affected by a statement that returns none'),
   truncated: z.boolean().describe('true: there are more rows than these'),
   masked: z.array(z.string()).describe('columns whose values were masked'),
+  approval: ApprovalAnswer.optional(),
   sessionId: z.string().optional(),
   requestId: z.string(),
   error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).optional(),
@@ -57,6 +59,38 @@ export function answered(result: QueryResult, { requestId, sessionId }: Around):
     )
   }
   return { content: [{ type: 'text', text: lines.join('\n') }], structuredContent: { ...structuredContent } }
+}
+
+/**
+ * People have been asked, and have not decided yet. No error: there is nothing that the agent should do differently. What it
+ * can do is in the structured result too, because that is what models are shown.
+ */
+export function pending(
+  asked: Asked,
+  failure: ToolFailure,
+  { requestId, sessionId }: Around,
+): CallToolResult {
+  const { message, policies, decisionId } = failure
+  const hint = whatToDo(asked)
+  const structuredContent: QueryAnswer = {
+    decision: {
+      effect: 'pending',
+      ...(decisionId === undefined ? {} : { id: decisionId }),
+      policies: [...policies],
+      reason: message,
+      hint,
+    },
+    columns: [],
+    rows: [],
+    rowCount: 0,
+    truncated: false,
+    masked: [],
+    approval: asked,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    requestId,
+  }
+  const text = `PENDING: the statement has not run; ${message}\n${hint}\nrequest: ${requestId}`
+  return { content: [{ type: 'text', text }], structuredContent: { ...structuredContent } }
 }
 
 export function refused(failure: ToolFailure, { requestId, sessionId }: Around): CallToolResult {

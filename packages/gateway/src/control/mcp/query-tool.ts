@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { SallyportError } from '../../access/errors.ts'
 import type { ControlServices, InProcessSession } from '../services.ts'
 import type { InFlightCalls } from './in-flight-calls.ts'
-import { answered, QueryAnswer, refused } from './query-answer.ts'
+import { approvalAnswer } from './approval-answer.ts'
+import { answered, pending, QueryAnswer, refused } from './query-answer.ts'
 import { reportProgress } from './report-progress.ts'
 import { runQuery } from './run-query.ts'
 import type { ToolCaller } from './tool-caller.ts'
@@ -13,6 +14,8 @@ import { targetNamed } from './target-named.ts'
 
 /** Longer than any answer an agent waits for with reason, shorter than the longest ticket. */
 const TIMEOUT_MS = 5 * 60 * 1000
+/** Shorter than what any client waits for a silent call; whoever wants to wait longer asks again. */
+export const HOLD_MS = 45_000
 /** The statement and what is around it have to fit into the recording. */
 const MAX_SQL = 1_000_000
 /** The protocol's own limit on parameters (Bind: Int16, unsigned). */
@@ -51,7 +54,8 @@ export function addQueryTool(
       title: 'Query a database',
       description:
         'Runs one SQL statement on a PostgreSQL target. Every statement is decided by policy and recorded; what is not ' +
-        'permitted is refused with the reason. Returns at most maxRows rows and says when it cut them off.',
+        'permitted is refused with the reason. Some statements need a person’s approval: the call waits for it, and ' +
+        'answers `pending` when that takes longer. Returns at most maxRows rows and says when it cut them off.',
       inputSchema: Input,
       outputSchema: QueryAnswer,
       annotations: {
@@ -82,8 +86,10 @@ async function query(
   caller: ToolCaller,
 ): Promise<CallToolResult> {
   const timeoutMs = services.settings.queryTimeoutMs ?? TIMEOUT_MS
-  const deadline = AbortSignal.timeout(timeoutMs)
-  const signal = AbortSignal.any([mcpReq.signal, cancelled, deadline])
+  const approvalHoldMs = services.settings.approvalHoldMs ?? HOLD_MS
+  using deadline = new Deadline(timeoutMs)
+  let approvalId: string | undefined
+  const signal = AbortSignal.any([mcpReq.signal, cancelled, deadline.signal])
   let session: InProcessSession | undefined
   const around = () => ({ requestId: caller.requestId, sessionId: session?.sessionId() })
   try {
@@ -98,6 +104,12 @@ async function query(
         ...(caller.clientName === undefined ? {} : { clientName: caller.clientName }),
         ...(caller.clientSession === undefined ? {} : { clientSession: caller.clientSession }),
         ...(toolUseId === undefined ? {} : { toolUseId }),
+        approvalHoldMs,
+        onApproval: (id) => {
+          approvalId = id
+          // People's time is not the query's.
+          deadline.begin(approvalHoldMs + timeoutMs)
+        },
       },
       signal,
     )
@@ -110,7 +122,52 @@ async function query(
     )
     return answered(result, around())
   } catch (thrown) {
-    return refused(failureOf(explained(thrown, signal, deadline, timeoutMs, services, caller)), around())
+    // Only the client's own word takes a request back: a stream can end for other reasons, and the agent may come again.
+    if (cancelled.aborted && approvalId !== undefined) withdraw(services, caller, approvalId)
+    const failure = failureOf(explained(thrown, signal, deadline.signal, timeoutMs, services, caller))
+    if (failure.code !== 'APPROVAL_PENDING' || approvalId === undefined) return refused(failure, around())
+    const approval = await services.approvals.get(approvalId).catch(() => undefined)
+    if (approval === undefined) return refused(failure, around())
+    return pending(approvalAnswer(approval, services.settings.publicUrl), failure, around())
+  }
+}
+
+function withdraw(
+  { approvals, log }: ControlServices,
+  { principal, requestId }: ToolCaller,
+  id: string,
+): void {
+  approvals.revoke(id, principal, 'the call was cancelled').catch((error: unknown) => {
+    // Decided or expired meanwhile: then nothing waits any more.
+    if (SallyportError.from(error).code === 'APPROVAL_DECIDED') return
+    log.warn({ err: error, requestId, approval: id }, 'the request of a cancelled call was not withdrawn')
+  })
+}
+
+/** Aborts so many milliseconds after it was last begun. */
+class Deadline implements Disposable {
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout
+
+  constructor(ms: number) {
+    this.#timer = this.#after(ms)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  begin(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#after(ms)
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+  }
+
+  #after(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#controller.abort(), ms)
   }
 }
 

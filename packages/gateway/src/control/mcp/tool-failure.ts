@@ -18,6 +18,9 @@ export interface ToolFailure {
 /** How the gateway marks its own errors among PostgreSQL's: the error's "where" field. */
 const WHERE = /^Sallyport ([A-Z_]+)(?:, (?:policy (.+)|no policy permits it), decision (\S+))?$/
 
+/** Refusals that say nothing about whether the statement may run. */
+const ASK_AGAIN: ReadonlySet<string> = new Set(['APPROVAL_EXPIRED', 'APPROVAL_CHANGED'])
+
 /** Any thrown value. What is neither ours nor the database's is not shown. */
 export function failureOf(thrown: unknown): ToolFailure {
   if (!(thrown instanceof DatabaseError)) {
@@ -41,7 +44,7 @@ export function failureOf(thrown: unknown): ToolFailure {
   }
   const [, code = 'INTERNAL', policies, decisionId] = ours
   return {
-    effect: code.startsWith('ACCESS_') ? 'deny' : 'none',
+    effect: code.startsWith('ACCESS_') || code.startsWith('APPROVAL_') ? 'deny' : 'none',
     code,
     message: thrown.message,
     ...hint,
@@ -62,7 +65,9 @@ export function failureText(failure: ToolFailure, requestId: string): string {
     ...(decisionId === undefined ? [] : [`decision: ${decisionId}`]),
     `request: ${requestId}`,
   ]
-  if (effect === 'deny') {
+  if (ASK_AGAIN.has(code)) {
+    lines.push('Nothing was decided against it: the same call asks people again, if it is still wanted.')
+  } else if (effect === 'deny') {
     lines.push(
       'Do not retry this unchanged, and do not look for another way to the same data: it is the operation that is not ' +
         'permitted. Do what is permitted (describe_target shows what you may read), or tell the user what was refused.',
