@@ -1,11 +1,11 @@
 import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { StatementReading } from '../../access/model.ts'
-import type { ApprovalSubject, BoundParameter, Guard, RedeemedApproval, Verdict } from '../contract.ts'
+import type { BoundParameter, Guard, RedeemedApproval, Verdict } from '../contract.ts'
 import { readCString } from '../wire/cstring.ts'
 import type { BareNames } from '../sql/search-path.ts'
 import { askSearchPath } from './ask-search-path.ts'
-import { approvalNotice } from './approval-notice.ts'
+import { ApprovalGate, changedSince, isOnlyPrepared, needsApproval, tooLateToAsk } from './approval-gate.ts'
 import {
   bindParametersJson,
   boundParameters,
@@ -14,7 +14,6 @@ import {
   readResultFormats,
 } from './bind-parameters.ts'
 import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
-import { HeldStatement, isSameSubject } from './held-statement.ts'
 import { type Denied, type Described, ENTRY, type InFlight, type QueryAnswer } from './in-flight.ts'
 import { withoutClosedCopies } from './mask-copy-verdict.ts'
 import { encodeDescribePortal, FLUSH, FRONTEND } from './messages.ts'
@@ -96,8 +95,7 @@ export class Frontend {
   #isInBatch = false
   #now = 0
   #finished = false
-  /** The statement at the head of what is not dealt with yet, about which people are asked. */
-  #held: HeldStatement | undefined
+  readonly #gate: ApprovalGate
   /** The approved statement that the target is working on. */
   #run: PrivilegedRun | undefined
   /** What the gateway has to say itself, in front of the message that is being looked at. */
@@ -106,6 +104,7 @@ export class Frontend {
   constructor(state: FrontendState, sink: FrontendSink) {
     this.#state = state
     this.#sink = sink
+    this.#gate = new ApprovalGate(state, sink)
   }
 
   /** @returns how far `bytes` are dealt with. @throws SallyportError WIRE_MALFORMED and others, which end the session */
@@ -210,8 +209,7 @@ export class Frontend {
     const { isQuiet } = inFlight
     if (isQuiet && this.#run !== undefined && (!this.#run.isBound || inFlight.skipping)) void this.#run.end()
     // The target has failed or given up what the statement would have been a part of.
-    if (inFlight.skipping && this.#held !== undefined)
-      this.#held.cancel('the target gave up what it was a part of')
+    if (inFlight.skipping) this.#gate.cancel('the target gave up what it was a part of')
     const waiting = this.#onAnswers
     if (waiting === undefined) return
     if (waiting.all ? !isQuiet && !copy.open : inFlight.full && !inFlight.skipping) return
@@ -221,13 +219,12 @@ export class Frontend {
 
   /** The client cancels what waits for people. False when nothing does. */
   cancel(): boolean {
-    return this.#held?.cancel('its client cancelled it') ?? false
+    return this.#gate.cancel('its client cancelled it')
   }
 
   /** The session is over. */
   ended(): void {
-    this.#held?.abandon('its client has gone')
-    this.#held = undefined
+    this.#gate.ended()
     void this.#run?.end()
   }
 
@@ -349,13 +346,13 @@ export class Frontend {
       known ??= this.#knownAgain(verdict, bytes, at + 5, next - 1, text)
       if (known === undefined) return 'wait'
       if (!isOnlyPrepared(known)) {
-        const asked = this.#ask(known, text, [], verdict, FRONTEND.query, ENTRY.query)
+        const asked = this.#ask(known, text, [], verdict, ENTRY.query)
         if (asked === undefined) return 'wait'
         if (!isApproval(asked)) return asked
         this.#run = new PrivilegedRun(asked)
         verdict = asked.verdict
       }
-    } else if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
+    } else this.#gate.decidedOtherwise()
     const number = this.#state.guard.recorder.statement(text, verdict)
     if (!verdict.permitted && !needsApproval(verdict)) {
       return this.#replace(FRONTEND.query, verdict, number, ENTRY.query)
@@ -472,7 +469,7 @@ export class Frontend {
         if (!isApproval(asked)) return asked
         this.#run = new PrivilegedRun(asked, target.portal)
         approved = { verdict: asked.verdict, number: this.#recordApproved(prepared.text, asked.verdict) }
-      } else if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
+      } else this.#gate.decidedOtherwise()
     }
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
@@ -507,7 +504,7 @@ export class Frontend {
     const { guard, inFlight } = this.#state
     if (!verdict.permitted && !(needsApproval(verdict) && isOnlyPrepared(prepared.known))) {
       const again = guard.recorder.statement(prepared.text, verdict)
-      return this.#replace(FRONTEND.parse, asDenied(verdict), again, ENTRY.execute)
+      return this.#replace(FRONTEND.parse, tooLateToAsk(verdict), again, ENTRY.execute)
     }
     const run = this.#run
     const isRun = run !== undefined && run.isBound
@@ -551,7 +548,7 @@ export class Frontend {
     const { guard } = this.#state
     const { verdict } = approved ?? prepared
     if (verdict.epoch === guard.epoch) return verdict
-    return changed(verdict, guard.epoch)
+    return changedSince(verdict, guard.epoch)
   }
 
   /** Whether people's word could be missing before this may be bound; a permit of before is looked at when it is executed. */
@@ -577,107 +574,49 @@ export class Frontend {
     if (parameters === undefined) {
       return this.#unknown('08P01', 'the parameters in this Bind message cannot be read', ENTRY.bind)
     }
-    return this.#ask(prepared.known, prepared.text, parameters, verdict, FRONTEND.parse, ENTRY.bind)
+    return this.#ask(prepared.known, prepared.text, parameters, verdict, ENTRY.bind)
   }
 
   #recordApproved(text: string, verdict: Verdict): number {
     return this.#state.guard.recorder.statement(text, verdict)
   }
 
-  /**
-   * What people say to a statement. It is called again for the same message until that is known.
-   * @returns undefined while it is not; then the approval, or what is to be done with the message instead
-   */
+  /** What people say to a statement. It is called again for the same message until that is known; undefined while it is not. */
   #ask(
     known: KnownStatement,
     text: string,
     parameters: readonly BoundParameter[],
     verdict: Verdict,
-    type: number,
     kind: typeof ENTRY.query | typeof ENTRY.bind,
   ): Buffer | 'flush' | RedeemedApproval | undefined {
-    const { inFlight, guard, transaction, sessionId, nonce } = this.#state
-    if (inFlight.skipping) {
-      // It would be skipped: nobody need be asked.
-      if (this.#held !== undefined) this.#decidedOtherwise(this.#held)
-      this.#failed = true
-      return NOTHING
-    }
-    if (!inFlight.isQuiet) {
-      this.#waitForAnswers(true)
-      return 'flush'
-    }
-    const subject = this.#subject(known, text, parameters)
-    if (subject === undefined) return undefined
-    const held = this.#held
-    if (held === undefined) {
-      if (transaction.hasFailed && !known.reading.facts.multi) return this.#unknown('25P02', IN_FAILED, kind)
-      const number = guard.recorder.statement(text, verdict)
-      if (subject === 'uncertain') return this.#replace(type, pathIsUncertain(verdict), number, kind)
-      const fresh = new HeldStatement(guard, verdict, number, (pending) =>
-        this.#sink.notify(approvalNotice(pending, verdict)),
-      )
-      this.#held = fresh
-      this.#sink.listen(fresh.ask(subject))
-      return undefined
-    }
-    const { state } = held
-    switch (state.kind) {
-      case 'asking':
-        throw new TypeError('a statement was looked at again before people had decided')
-      case 'granted':
-        if (subject === 'uncertain') break
-        this.#sink.listen(held.redeem(subject))
-        return undefined
-      case 'redeemed':
-        if (subject === 'uncertain' || !isSameSubject(state.subject, subject)) break
-        if (state.approval.verdict.epoch !== guard.epoch) break
-        this.#held = undefined
-        return state.approval
-      case 'denied':
-        this.#held = undefined
-        return this.#replace(type, state.verdict, held.number, kind)
-      case 'cancelled': {
-        this.#held = undefined
-        return this.#replaced(replaceCancelled(type, `${sessionId}.${held.number}`, nonce), held.number, kind)
-      }
-      default:
-        return state satisfies never
-    }
-    this.#decidedOtherwise(held)
-    return this.#replace(type, changed(verdict, guard.epoch), held.number, kind)
-  }
-
-  /** Policy says something else now than when people were asked: their word is not needed, or does not help. */
-  #decidedOtherwise(held: HeldStatement): void {
-    held.abandon('policy has decided otherwise meanwhile')
-    this.#held = undefined
-  }
-
-  /** Exactly what would run. `uncertain`: the schemas in which its names are looked for are not known for sure. */
-  #subject(
-    known: KnownStatement,
-    text: string,
-    parameters: readonly BoundParameter[],
-  ): ApprovalSubject | 'uncertain' | undefined {
     const reading = this.#readingOf(known)
     if (reading === undefined) return undefined
-    const { paths, temporary } = this.#bareNames()
-    const [path, ...others] = paths
-    if (path === undefined || others.length > 0) return 'uncertain'
-    const executes = known.session.executes.map((name) => {
-      const prepared = this.#state.names.statement(name)
-      return { name, text: typeof prepared === 'object' ? prepared.text : '' }
-    })
-    const bytes = Buffer.from(text)
-    const shape = shapeKey(bytes, 0, bytes.length)
-    return {
-      text,
-      reading,
-      parameters,
-      executes,
-      searchPath: temporary.length > 0 ? ['pg_temp', ...path] : path,
-      ...(shape === undefined ? {} : { shape }),
+    const type = kind === ENTRY.query ? FRONTEND.query : FRONTEND.parse
+    const { sessionId, nonce } = this.#state
+    const word = this.#gate.ask(known, reading, text, parameters, this.#bareNames(), verdict)
+    switch (word.kind) {
+      case 'wait':
+        return undefined
+      case 'answers first':
+        this.#waitForAnswers(true)
+        return 'flush'
+      case 'skipped':
+        this.#failed = true
+        return NOTHING
+      case 'transaction failed':
+        return this.#unknown('25P02', IN_FAILED, kind)
+      case 'denied':
+        return this.#replace(type, word.verdict, word.number, kind)
+      case 'cancelled': {
+        const replaced = replaceCancelled(type, `${sessionId}.${word.number}`, nonce)
+        return this.#replaced(replaced, word.number, kind)
+      }
+      case 'approved': {
+        const { approval } = word
+        return { ...approval, verdict: withoutClosedCopies(approval.verdict, known.session.copies) }
+      }
+      default:
+        return word satisfies never
     }
   }
 
@@ -872,49 +811,6 @@ export class Frontend {
 
 function isApproval(asked: Outcome | RedeemedApproval): asked is RedeemedApproval {
   return typeof asked === 'object' && 'release' in asked
-}
-
-function needsApproval(verdict: Verdict): boolean {
-  return !verdict.permitted && verdict.approval !== undefined
-}
-
-/** PREPARE is harmless as Parse is: what it makes is asked about when EXECUTE runs it. */
-function isOnlyPrepared({ session, reading }: KnownStatement): boolean {
-  return session.prepares !== undefined && session.executes.length === 0 && !reading.facts.multi
-}
-
-/** People cannot be asked any more at this point. */
-function asDenied(verdict: Verdict): Verdict {
-  if (!needsApproval(verdict)) return verdict
-  const { approval: _, ...denied } = verdict
-  return {
-    ...denied,
-    reason: `${verdict.reason ?? 'it needs approval'}, since after it was bound`,
-    hint: 'bind the statement again: people are asked then',
-  }
-}
-
-function pathIsUncertain(verdict: Verdict): Verdict {
-  const { approval: _, ...denied } = verdict
-  return {
-    ...denied,
-    reason: `${verdict.reason ?? 'it needs approval'}, and it is not certain which search_path is in force`,
-    hint: 'end the transaction in which search_path was set, or set it again in a query of its own',
-  }
-}
-
-/** What was approved is not, or no longer for sure, what would run. */
-function changed({ policies, json }: Verdict, epoch: number): Verdict {
-  return {
-    permitted: false,
-    policies,
-    reason: "policies, the target's catalog or what its names mean have changed since it was approved",
-    hint: 'send the statement again: people are asked again',
-    code: 'APPROVAL_CHANGED',
-    epoch,
-    reusable: false,
-    json,
-  }
 }
 
 const IN_FAILED = 'current transaction is aborted, commands ignored until end of transaction block'
