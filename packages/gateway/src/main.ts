@@ -25,8 +25,7 @@ import { Leases } from './credentials/leases.ts'
 import { Sweeper } from './credentials/sweeper.ts'
 import { forgetEndedTickets } from './identity/forget-ended-tickets.ts'
 import { Identity } from './identity/identity.ts'
-import { detectionMask } from './masking/detection-mask.ts'
-import { patternDetectors } from './masking/detect/detectors.ts'
+import { DetectionMasks } from './masking/detection-mask.ts'
 import { capabilityFor } from './policy/capability-for.ts'
 import { ofTheMoment } from './policy/circumstances.ts'
 import { DecisionPoint } from './policy/decision-point.ts'
@@ -259,7 +258,7 @@ export async function startGateway(options: {
       usage: new UsageBook(),
       masks: {
         shelf: new MaskShelf((purpose) => deriveKey(master, `mask ${purpose}`)),
-        detector: detectionMask(patternDetectors(), true),
+        detector: new DetectionMasks(),
       },
       followed,
       audit,

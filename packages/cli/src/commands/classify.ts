@@ -105,7 +105,7 @@ function summary(seen: number, { fields, freeTexts }: ProposedClassification): s
     return `${certainty === 'likely' ? '+' : '?'} ${field}: ${name} (${because})`
   })
   const texts = freeTexts.map(
-    ({ field, because }) => `~ ${field}: not proposed (${because}); detectors look into texts`,
+    ({ field, because }) => `~ ${field}: no class (${because}); "texts: detect" is for those`,
   )
   return [
     ...lines,

@@ -37,6 +37,15 @@ export interface MaskedClass {
   readonly mask: MaskSpec
 }
 
+/** A pattern in the syntax of RE2 for what a class looks like in texts. */
+export interface ClassPattern {
+  readonly dataClass: string
+  readonly pattern: string
+}
+
+/** The class of what detectors find in texts that have none: a text can hold several. */
+export const DETECTED = 'detected'
+
 /** Puts something else in place of a value of one data class. Pure; must not throw: what it throws ends the session. */
 export interface Mask {
   /** Of the data class, for the list of what was masked and why. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { patternDetectors } from './detect/detectors.ts'
-import { detectionMask } from './detection-mask.ts'
+import { DetectionMasks } from './detection-mask.ts'
 
-const mask = detectionMask(patternDetectors(), true)
+const masks = new DetectionMasks()
+const mask = masks.for([])
 
 describe('the mask of what detectors find', () => {
   test('names the class in place of the value and leaves the rest', () => {
@@ -20,5 +20,14 @@ describe('the mask of what detectors find', () => {
     expect(
       mask.apply('{"to": "ana@example.com", "n": 12, "pan": 4111111111111111, "a@b.org": true}', 'json'),
     ).toBe('{"to": "[pii.email]", "n": 12, "pan": 0, "key4": true}')
+  })
+
+  test('finds what users have written patterns for, beside the rest', () => {
+    const own = masks.for([{ dataClass: 'crm.project', pattern: 'project [a-z]+' }])
+    expect(own.apply('ask a@example.com about project bluewhale', 'text')).toBe(
+      'ask [pii.email] about [crm.project]',
+    )
+    expect(own.apply('{"x": "project bluewhale"}', 'json')).toBe('{"x": "[crm.project]"}')
+    expect(mask.apply('project bluewhale', 'text')).toBe('project bluewhale')
   })
 })

@@ -1,22 +1,45 @@
-import type { Mask } from '../access/masking.ts'
+import { LRUCache } from 'lru-cache'
+import type { ClassPattern, Mask } from '../access/masking.ts'
+import { DETECTED } from '../access/masking.ts'
 import { classOf } from './default-classes.ts'
 import { replaceDetected } from './detect/detection-stream.ts'
+import { patternDetectors } from './detect/detectors.ts'
 import { mayHoldSensitive } from './detect/may-hold.ts'
-import type { Detector } from './detect/span.ts'
+import type { Span } from './detect/span.ts'
+import { userPatternDetector } from './detect/user-pattern.ts'
 import { maskJson } from './mask-json.ts'
 import { redact } from './redact.ts'
 
-/** The class that results name for what detectors found: a column can hold several. */
-export const DETECTED = 'detected'
+/** Sets of patterns: those in force, and those before that some session still uses. */
+const MAX_SETS = 8
+
+/** Masks of what detectors find, made once for each set of patterns. */
+export class DetectionMasks {
+  readonly #masks = new LRUCache<string, Mask>({ max: MAX_SETS })
+
+  /** @throws PatternInvalid */
+  for(patterns: readonly ClassPattern[]): Mask {
+    const key = JSON.stringify(patterns)
+    const mask = this.#masks.get(key) ?? detectionMask(patterns)
+    this.#masks.set(key, mask)
+    return mask
+  }
+}
 
 /**
  * A mask for texts that nobody classified: replaces what detectors find by the name of its class, `[pii.email]`, and leaves
  * everything else as it is. Texts and JSON only; other types hold what their column says.
- * @param detectors the default ones: `mayHoldSensitive` knows what they look for. Others are asked about every text
  */
-export function detectionMask(detectors: readonly Detector[], knowsTraces: boolean): Mask {
-  const replace = (text: string): string =>
-    replaceDetected(text, detectors, ({ entity }) => `[${classOf(entity)}]`)
+function detectionMask(patterns: readonly ClassPattern[]): Mask {
+  const own = patterns.map(userPatternDetector)
+  const all = [...patternDetectors(), ...own]
+  const name = ({ entity, rule }: Span): string =>
+    `[${entity === 'custom' && rule !== undefined ? rule : classOf(entity)}]`
+  const replace = (text: string): string => {
+    // Our own detectors are only asked where their formats can be; what users' patterns look for, nobody knows.
+    const detectors = mayHoldSensitive(text) ? all : own
+    return detectors.length === 0 ? text : replaceDetected(text, detectors, name)
+  }
   const inJson: Mask = {
     dataClass: DETECTED,
     method: 'redact',
@@ -27,12 +50,12 @@ export function detectionMask(detectors: readonly Detector[], knowsTraces: boole
     },
   }
   return {
-    ...inJson,
+    dataClass: DETECTED,
+    method: 'redact',
     apply: (value, kind) => {
-      if ((kind !== 'text' && kind !== 'json') || (knowsTraces && !mayHoldSensitive(value))) return value
-      return kind === 'json'
-        ? maskJson(value, inJson, { keepsKey: (key) => replace(key) === key })
-        : replace(value)
+      if (kind === 'text') return replace(value)
+      if (kind !== 'json' || (own.length === 0 && !mayHoldSensitive(value))) return value
+      return maskJson(value, inJson, { keepsKey: (key) => replace(key) === key })
     },
   }
 }

@@ -1,3 +1,4 @@
+import { DETECTED } from '../access/masking.ts'
 import type { MaskedClass } from '../access/masking.ts'
 import type { Classification, DataClass } from './resource-schemas.ts'
 
@@ -62,8 +63,14 @@ interface Classified {
 /** Which columns of one target hold which classes of data. */
 export class ClassifiedFields {
   readonly #tables = new Map<string, Classified>()
+  /** Texts without a class are looked through. */
+  readonly detectsTexts: boolean
 
-  constructor(classifications: readonly Pick<Classification, 'fields' | 'clear' | 'unlisted'>[]) {
+  constructor(
+    classifications: readonly (Pick<Classification, 'fields' | 'clear' | 'unlisted'> &
+      Partial<Pick<Classification, 'texts'>>)[],
+  ) {
+    this.detectsTexts = classifications.some(({ texts }) => texts === 'detect')
     for (const { fields, clear, unlisted } of classifications) {
       for (const { field, class: name } of fields) {
         const known = this.#tableOf(field)
@@ -99,6 +106,7 @@ export class ClassifiedFields {
       for (const classes of columns.values()) for (const { name } of classes) names.add(name)
       if (masksUnlisted) names.add(UNLISTED)
     }
+    if (this.detectsTexts) names.add(DETECTED)
     return names
   }
 

@@ -208,3 +208,30 @@ test('nothing is asked about a target without classified fields', () => {
     policies: [],
   })
 })
+
+describe('texts without a class', () => {
+  const detecting = pointOf(POLICIES, CLASSES.replace('fields:', 'texts: detect\nfields:'))
+  const read: Operation = {
+    action: 'select',
+    resource: { type: 'Table', schema: 'public', table: 'orders' },
+    columns: ['note'],
+  }
+  const outputs = [{ sources: [column('orders', 'note')], isPlain: true }]
+  const plansOf = (where: typeof point, who = ANA) => {
+    const reading = { operations: [read], facts: FACTS, flow: { ...NO_FLOW, outputs } }
+    return planOf(decideMasking(where, { principal: who, target: SHOP, reading, context: CONTEXT }))
+  }
+
+  test('are looked through where the classification says so, and are not masked whole', () => {
+    expect(plansOf(detecting)).toMatchObject({ detects: true, columns: [undefined] })
+    expect(plansOf(point)).toBeUndefined()
+  })
+
+  test('are shown as they are to whoever may see what is detected', () => {
+    const revealing = pointOf(
+      `@id("sees") permit (principal, action == Action::"reveal", resource == DataClass::"detected");`,
+      CLASSES.replace('fields:', 'texts: detect\nfields:'),
+    )
+    expect(plansOf(revealing)).toBeUndefined()
+  })
+})

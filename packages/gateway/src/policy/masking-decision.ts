@@ -1,5 +1,6 @@
 import type { ApprovalNeed } from '../access/approval.ts'
 import type { DataFlow, InferenceKind, OutputColumn, SourceColumn } from '../access/data-flow.ts'
+import { DETECTED } from '../access/masking.ts'
 import type { MaskedClass } from '../access/masking.ts'
 import type {
   AccessContext,
@@ -29,7 +30,10 @@ export interface MaskPlan {
   /** Columns beyond those, of a result whose width is not known. */
   readonly beyond: ColumnPlan | undefined
   readonly hidesTexts: boolean
-  /** It reads definitions that may quote values (an index's WHERE): what looks like one is hidden, too. */
+  /**
+   * What looks like a sensitive value is hidden in texts that have no class, too: the target's classification says so, or
+   * definitions are read that may quote values (an index's WHERE).
+   */
   readonly detects: boolean
   /** The column that each column of the result is, unchanged, masked or not. */
   readonly origins: readonly (SourceColumn | undefined)[]
@@ -90,17 +94,20 @@ export function decideMasking(
   const { principal, target, reading, context } = request
   if (!point.resources.fields.has(target.name)) return NOTHING
   const hidden = new HiddenData(point, { principal, target, facts: reading.facts, context })
-  const all = hidden.all()
-  if (all.length === 0) return NOTHING
+  const hiddenClasses = hidden.all()
+  if (hiddenClasses.length === 0) return NOTHING
+  // What detectors find is in no column that could be named.
+  const all = hiddenClasses.filter((name) => name !== DETECTED)
   const sampled = statisticsOf(reading.operations)
-  if (sampled !== undefined) return readsSamples(principal, sampled, all)
+  if (sampled !== undefined && all.length > 0) return readsSamples(principal, sampled, all)
   const flows = reading.flows ?? [reading.flow]
   const stored = flows.flatMap((flow) => launders(principal, flow, hidden, all))[0]
   if (stored !== undefined) return stored
   const told = inferences(principal, flows, hidden)
   if (told.effect === 'deny') return told
   const detects = reading.operations.some(
-    ({ resource }) => resource.type === 'Table' && isSystem(resource.schema),
+    ({ resource }) =>
+      resource.type === 'Table' && (isSystem(resource.schema) || hiddenClasses.includes(DETECTED)),
   )
   const masked = (name: string): MaskedClass => maskedClass(name, point.resources.dataClasses)
   const plans = flows.map((flow) => planFor(flow, hidden, all, masked, detects))
@@ -124,9 +131,10 @@ function planFor(
   masked: (name: string) => MaskedClass,
   detects: boolean,
 ): MaskPlan {
-  const anything = (): ColumnPlan => ({ classes: all.map((name) => ({ dataClass: masked(name) })) })
+  const anything: ColumnPlan | undefined =
+    all.length === 0 ? undefined : { classes: all.map((name) => ({ dataClass: masked(name) })) }
   const within = (sources: readonly SourceColumn[] | 'anything'): ColumnPlan | undefined => {
-    if (sources === 'anything') return anything()
+    if (sources === 'anything') return anything
     const classes = sources.flatMap((source) =>
       hidden
         .of(source)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { linearPattern, PatternInvalid } from '../access/linear-pattern.ts'
 import { readField } from './classified-fields.ts'
 
 /** Targets' names become part of role names, URLs and policy ids: lower case, short, nothing to be escaped. */
@@ -99,8 +100,19 @@ export const CLASSIFICATION = z.strictObject({
   fields: z.array(z.strictObject({ field: FIELD, class: CLASS_NAME })).min(1),
   /** Columns of the same tables that are listed neither here nor in `fields`, those to come included. */
   unlisted: z.enum(['clear', 'mask']).default('clear'),
+  /** Texts and JSON of the target that have no class: looked through for what is sensitive, or shown as they are. */
+  texts: z.enum(['clear', 'detect']).default('clear'),
   /** With `unlisted: mask`: columns that hold nothing sensitive. */
   clear: z.array(FIELD).default([]),
+})
+
+const PATTERN = z.string().superRefine((pattern, context) => {
+  try {
+    linearPattern(pattern)
+  } catch (error) {
+    if (!(error instanceof PatternInvalid)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+  }
 })
 
 /** `redact`, or a mapping where there is more to say: `{ method: bucket, size: 10000 }`. */
@@ -126,6 +138,8 @@ export const DATA_CLASS = z.strictObject({
   /** The class of which this is a special case: what is permitted on it is permitted on this one. */
   in: CLASS_NAME.optional(),
   description: z.string().max(500).optional(),
+  /** What it looks like in texts, in the syntax of RE2. */
+  patterns: z.array(PATTERN).max(20).default([]),
 })
 
 export type TargetResource = z.output<typeof TARGET>

@@ -163,3 +163,20 @@ describe('a data class', () => {
     expect(problemsOf(`kind: DataClass\nname: pii.test\n${mask}`)).not.toBe('no problem')
   })
 })
+
+describe('the patterns of a data class', () => {
+  const withPattern = (pattern: string) => `kind: DataClass\nname: crm.number\npatterns: ['${pattern}']\n`
+
+  test('are kept with its name', () => {
+    expect(read(withPattern('K-[0-9]{6}')).patterns).toEqual([
+      { dataClass: 'crm.number', pattern: 'K-[0-9]{6}' },
+    ])
+  })
+
+  test.each(['(a', '(?=a)', 'a*'])(
+    'are refused when they cannot be matched in linear time: %s',
+    (pattern) => {
+      expect(problemsOf(withPattern(pattern))).toMatch(/cannot be read|matches the empty text/)
+    },
+  )
+})

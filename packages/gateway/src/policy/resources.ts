@@ -1,3 +1,4 @@
+import type { ClassPattern } from '../access/masking.ts'
 import type { Target } from '../access/model.ts'
 import type { Secret } from '../access/secret.ts'
 import { SallyportError } from '../access/errors.ts'
@@ -18,6 +19,8 @@ export interface Resources {
   readonly policies: readonly Policy[]
   readonly classifications: readonly Classification[]
   readonly dataClasses: ReadonlyMap<string, DataClass>
+  /** Of all data classes: what they look like in texts. */
+  readonly patterns: readonly ClassPattern[]
   /** By target: which of its columns hold which classes. */
   readonly fields: ReadonlyMap<string, ClassifiedFields>
 }
@@ -31,6 +34,7 @@ export const NO_RESOURCES: Resources = {
   policies: [],
   classifications: [],
   dataClasses: new Map(),
+  patterns: [],
   fields: new Map(),
 }
 
@@ -84,7 +88,10 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
       new ClassifiedFields(all.filter(({ target }) => target === name)),
     ]),
   )
-  return { targets, policies, classifications: all, dataClasses, fields }
+  const patterns = [...dataClasses.values()].flatMap(({ name, patterns }) =>
+    patterns.map((pattern) => ({ dataClass: name, pattern })),
+  )
+  return { targets, policies, classifications: all, dataClasses, patterns, fields }
 }
 
 function targetOf(

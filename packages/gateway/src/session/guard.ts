@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { Catalog } from '../access/catalog.ts'
 import type { GrantedApproval } from '../access/approval.ts'
-import type { HiddenColumns, Mask } from '../access/masking.ts'
+import type { HiddenColumns } from '../access/masking.ts'
+import type { DetectionMasks } from '../masking/detection-mask.ts'
 import type {
   AccessContext,
   Action,
@@ -60,7 +61,7 @@ export class Verdicts {
 export interface GuardMasks {
   readonly shelf: MaskShelf
   /** For values that nobody classified. */
-  readonly detector: Mask | undefined
+  readonly detector: DetectionMasks
 }
 
 /** The policy enforcement point of one session: puts statements to the decision point, and says what came out. */
@@ -180,8 +181,9 @@ export class SessionGuard implements Guard {
     const changesCatalog = operations.some((operation) => CHANGES_CATALOG.has(operation.action))
     if (changesCatalog) this.#catalogs.mayChange(this.#target)
     const { policies, alarms, guesses } = decision
+    const detector = this.#masks.detector.for(this.#point.resources.patterns)
     const masks = decision.masks?.map((plan) =>
-      statementMasks(plan, this.#masks.shelf, this.catalog, this.#masks.detector),
+      statementMasks(plan, this.#masks.shelf, this.catalog, detector),
     )
     const verdict: Verdict = {
       permitted: true,

@@ -5,6 +5,7 @@ import type { Catalog } from '../access/catalog.ts'
 import { NO_FLOW } from '../access/data-flow.ts'
 import { catalogOf } from '../access/catalog.fixture.ts'
 import type { SessionRecorder } from '../protocols/contract.ts'
+import { DetectionMasks } from '../masking/detection-mask.ts'
 import { DecisionPoint } from '../policy/decision-point.ts'
 import { ANA, FACTS } from '../policy/policy-fixtures.ts'
 import type { ResourceFile, ResourceSet } from '../policy/ports.ts'
@@ -101,7 +102,7 @@ async function started() {
       recorder: RECORDER,
       metrics: { decided: () => undefined },
       usage: new UsagePage(),
-      masks: { shelf: new MaskShelf(() => Buffer.alloc(32)), detector: undefined },
+      masks: { shelf: new MaskShelf(() => Buffer.alloc(32)), detector: new DetectionMasks() },
       onAlarm: () => undefined,
       signal,
       approvals: NOBODY_ASKED,

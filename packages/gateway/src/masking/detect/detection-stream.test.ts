@@ -11,7 +11,7 @@ const SETS = {
   'patterns, dates and a user pattern': [
     ...patternDetectors(),
     ...CIRCUMSTANTIAL_DETECTORS,
-    userPatternDetector({ name: 'project', pattern: 'project [a-z]+ [a-z]+' }),
+    userPatternDetector({ dataClass: 'project', pattern: 'project [a-z]+ [a-z]+' }),
   ],
 }
 
