@@ -110,6 +110,98 @@ test('follows the purpose, the address and the time it is asked for', () => {
   expect(grants(hours, ANA, { now: Date.parse('2026-03-04T18:00:00Z') })).toEqual([])
 })
 
+describe('down to columns', () => {
+  const customers = tableOf('public.customers', ['email', 'id', 'ssn'])
+  const view = (name: string, uses: Relation['uses']): Relation =>
+    tableOf(name, ['a'], { kind: 'view', uses })
+  const of = (policies: string, relations: readonly Relation[], yaml?: string): string[] =>
+    capabilityFor(pointOf(policies, yaml), ANA, SHOP, catalogOf(relations), CONTEXT).grants.map(
+      ({ verb, table, columns }) =>
+        `${verb} ${table}${columns === undefined ? '' : ` (${columns.join(' ')})`}`,
+    )
+  const ALL = '@id("all") permit (principal, action in Action::"read", resource);'
+  const SYSTEM = 'cmax cmin ctid'
+  const REST = 'tableoid xmax xmin'
+
+  test('a column that is forbidden is left out, and what the system adds to each row is not', () => {
+    const no = '@id("no") forbid (principal, action, resource == Column::"shop/public.customers.ssn");'
+    expect(of(ALL + no, [customers])).toEqual([`select customers (${SYSTEM} email id ${REST})`])
+  })
+  test('only the columns that are permitted, and nothing of the system’s', () => {
+    const some = `@id("some") permit (principal, action in [Action::"select", Action::"update", Action::"delete"], resource)
+      when { resource in [Column::"shop/public.customers.id", Column::"shop/public.customers.email"] };`
+    expect(of(some, [customers])).toEqual(['select customers (email id)', 'update customers (email id)'])
+  })
+  test('a data class that is forbidden takes its columns, wherever they are', () => {
+    const classes = `kind: Classification
+target: shop
+fields:
+  - { field: public.customers.email, class: pii.email }
+  - { field: public.staff.mail, class: pii.email }
+`
+    const no = '@id("no") forbid (principal, action, resource in DataClass::"pii");'
+    const staff = tableOf('public.staff', ['id', 'mail'])
+    expect(of(ALL + no, [customers, staff, tableOf('public.orders', ['id'])], classes)).toEqual([
+      `select customers (${SYSTEM} id ssn ${REST})`,
+      'select orders',
+      `select staff (${SYSTEM} id ${REST})`,
+    ])
+  })
+  test('all columns, each permitted by itself, are the whole table', () => {
+    const columns = '@id("c") permit (principal, action == Action::"select", resource is Column);'
+    const table = '@id("t") permit (principal, action == Action::"select", resource is Table);'
+    expect(of(columns, [customers])).toEqual(['select customers (email id ssn)'])
+    expect(of(columns + table, [customers])).toEqual(['select customers'])
+  })
+  test('a view is left out when something below it is forbidden, however deep, and needs no permit below', () => {
+    const names = view('public.names', [{ schema: 'public', name: 'customers', columns: ['id'] }])
+    const numbers = view('public.numbers', [{ schema: 'public', name: 'customers', columns: ['id', 'ssn'] }])
+    const deep = view('public.deep', [{ schema: 'public', name: 'numbers', columns: ['a'] }])
+    const relations = [customers, names, numbers, deep]
+    const views = `@id("v") permit (principal, action == Action::"select", resource)
+      when { resource in [Table::"shop/public.names", Table::"shop/public.numbers", Table::"shop/public.deep"] };`
+    expect(of(views, relations)).toEqual(['select deep', 'select names', 'select numbers'])
+    const column = '@id("no") forbid (principal, action, resource == Column::"shop/public.customers.ssn");'
+    expect(of(views + column, relations)).toEqual(['select names'])
+    const table = '@id("no") forbid (principal, action, resource == Table::"shop/public.customers");'
+    expect(of(views + table, relations)).toEqual([])
+  })
+  test('a partition is left out with its parent, and a parent with what is in it', () => {
+    const parent = tableOf('public.events', ['id'])
+    const child = tableOf('public.events_1', ['id'], { parents: [{ schema: 'public', name: 'events' }] })
+    const ban = (name: string) =>
+      `@id("no") forbid (principal, action, resource == Table::"shop/public.${name}");`
+    expect(of(ALL, [parent, child])).toEqual(['select events', 'select events_1'])
+    expect(of(ALL + ban('events'), [parent, child])).toEqual([])
+    expect(of(ALL + ban('events_1'), [parent, child])).toEqual([])
+  })
+  test('DELETE is left out when a cascade would do what is forbidden', () => {
+    const orders = (onDelete: 'cascades' | 'changes' | 'refuses', more: Partial<Relation> = {}) =>
+      tableOf('public.orders', ['customer'], {
+        foreignKeys: [
+          {
+            name: 'f',
+            columns: ['customer'],
+            references: { schema: 'public', name: 'customers' },
+            onDelete,
+            onUpdate: 'refuses',
+          },
+        ],
+        ...more,
+      })
+    const policies = `@id("d") permit (principal, action == Action::"delete", resource == Table::"shop/public.customers");
+      @id("no") forbid (principal, action == Action::"delete", resource == Table::"shop/public.orders");`
+    expect(of(policies, [customers, orders('refuses')])).toEqual(['delete customers'])
+    expect(of(policies, [customers, orders('changes')])).toEqual(['delete customers'])
+    expect(of(policies, [customers, orders('cascades')])).toEqual([])
+  })
+  test('what a view leads to may go round in circles', () => {
+    const a = view('public.a', [{ schema: 'public', name: 'b', columns: [] }])
+    const b = view('public.b', [{ schema: 'public', name: 'a', columns: [] }])
+    expect(of(ALL, [a, b])).toEqual(['select a', 'select b'])
+  })
+})
+
 test('is kept for the same question, and forgotten with the policies', () => {
   const point = permit('select')
   const first = capabilityFor(point, ANA, SHOP, CATALOG, CONTEXT)

@@ -158,14 +158,15 @@ export class DecisionPoint implements Disposable {
 
   /**
    * What the policies that may apply to an operation look at and compare with; empty when none of them permits anything,
-   * whatever the context.
+   * whatever the context, and that is needed.
    */
   usesFor(principal: Principal, target: Target, operation: Operation): readonly PolicyUses[] {
     const { action } = operation
     const slices = this.#questions({ principal, target, operation }).flatMap(({ parts }) =>
       parts.map(({ resource, speaking }) => this.#sliceFor(principal, action, resource, speaking)),
     )
-    return slices.some(({ permits }) => permits) ? slices.flatMap(({ uses }) => uses) : []
+    const matters = operation.through !== undefined || slices.some(({ permits }) => permits)
+    return matters ? slices.flatMap(({ uses }) => uses) : []
   }
 
   /** The policies with these ids, in this order. Those that are none of the policies in force are left out. */
