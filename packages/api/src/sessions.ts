@@ -43,6 +43,14 @@ export type SessionList = z.infer<typeof SessionList>
 
 const eventHead = { n: Count, at: z.iso.datetime() }
 
+export const MaskedColumn = z.object({
+  column: z.string(),
+  class: z.string(),
+  method: z.string(),
+  values: Count,
+})
+export type MaskedColumn = z.infer<typeof MaskedColumn>
+
 /** One event of a recording; `n` counts from 0 within the session. */
 export const SessionEvent = z.discriminatedUnion('kind', [
   z.object({ ...eventHead, kind: z.literal('start') }),
@@ -76,6 +84,8 @@ export const SessionEvent = z.discriminatedUnion('kind', [
     bytes: Count,
     micros: Count,
     sqlstate: z.string().optional(),
+    /** Columns of which values were masked, by which class and how, and how many values. */
+    masked: z.array(MaskedColumn).optional(),
   }),
   z.object({ ...eventHead, kind: z.literal('end'), reason: z.string() }),
 ])

@@ -1,4 +1,4 @@
-import type { Session, SessionEvent } from '@sallyport/api'
+import type { MaskedColumn, Session, SessionEvent } from '@sallyport/api'
 import { byteCount, duration } from './humane.ts'
 import { visible } from './output.ts'
 import { principalText } from './principal-text.ts'
@@ -94,7 +94,15 @@ function resultLine(result: Result | undefined): string[] {
     duration(result.micros / 1000),
   ]
   if (result.sqlstate !== undefined) parts.push(`SQLSTATE ${result.sqlstate}`)
-  return [`              → ${parts.filter((part) => part !== '').join(' · ')}`]
+  const lines = [`              → ${parts.filter((part) => part !== '').join(' · ')}`]
+  if (result.masked !== undefined)
+    lines.push(`              masked  ${result.masked.map(maskedColumn).join(' · ')}`)
+  return lines
+}
+
+/** `ssn (pii.ssn, partial) 12 values`: what was hidden, and never what from. */
+function maskedColumn({ column, class: dataClass, method, values }: MaskedColumn): string {
+  return `${visible(column)} (${dataClass}, ${method}) ${plural(values, 'value')}`
 }
 
 /** `10:02:14.031` in local time. */

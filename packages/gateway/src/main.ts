@@ -6,6 +6,7 @@ import { duplexPair } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
+import type { MaskedColumn } from './access/masking.ts'
 import { NO_USAGE } from './access/model.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
@@ -357,6 +358,7 @@ export async function startGateway(options: {
         ...(request.clientSession === undefined ? {} : { clientSession: request.clientSession }),
       })
       let sessionId: string | undefined
+      const masked: MaskedColumn[] = []
       acceptor.take(theirs, {
         via: request.via,
         sourceIp: request.sourceIp,
@@ -366,6 +368,7 @@ export async function startGateway(options: {
         onSession: (id) => {
           sessionId = id
         },
+        onMasked: (columns) => masked.push(...columns),
       })
       return {
         stream: ours,
@@ -373,6 +376,7 @@ export async function startGateway(options: {
         database: request.target.name,
         password: ticket.ticket,
         sessionId: () => sessionId,
+        masked: () => masked,
       }
     },
   }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { MaskedColumn } from '../access/masking.ts'
 import type { Relation } from '../access/catalog.ts'
 import type { Decision, Principal, Target } from '../access/model.ts'
 import type { Secret } from '../access/secret.ts'
@@ -118,4 +119,6 @@ export interface InProcessSession {
   readonly password: Secret
   /** The recorded session's id. Undefined until it is known: at the latest when the login has succeeded. */
   sessionId(): string | undefined
+  /** What was masked in the results so far. */
+  masked(): readonly MaskedColumn[]
 }

@@ -1,3 +1,4 @@
+import type { MaskedColumn } from '../access/masking.ts'
 import type { Principal } from '../access/model.ts'
 
 /**
@@ -78,6 +79,8 @@ export type RecordedEvent =
       readonly bytes: number
       readonly micros: number
       readonly sqlstate?: string
+      /** Columns of which values were masked, and how many. */
+      readonly masked?: readonly MaskedColumn[]
     }
   | { readonly kind: 'end'; readonly reason: string }
 

@@ -1,4 +1,5 @@
 import { SallyportError } from '../access/errors.ts'
+import type { MaskedColumn } from '../access/masking.ts'
 import type { RecordingWaiter, SessionRecorder, Verdict } from '../protocols/contract.ts'
 import { jsonString } from './json-string.ts'
 import type { Journal, RecordedEvent } from './ports.ts'
@@ -72,12 +73,14 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     bytes: number,
     microseconds: number,
     sqlstate?: string,
+    masked?: readonly MaskedColumn[],
   ): void {
     if (this.#sealed) return
+    const hidden = masked === undefined ? '' : `,"masked":${maskedJson(masked)}`
     const error = sqlstate === undefined ? '' : `,"sqlstate":${jsonString(sqlstate)}`
     // Nobody waits for it, and a write of its own would double their number.
     this.#appendSoon(
-      `,"k":"result","of":${of},"rows":${rows},"bytes":${bytes},"us":${microseconds},"tag":${jsonString(tag)}${error}}`,
+      `,"k":"result","of":${of},"rows":${rows},"bytes":${bytes},"us":${microseconds},"tag":${jsonString(tag)}${error}${hidden}}`,
     )
   }
 
@@ -152,4 +155,11 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     if (!this.#sealed) return
     throw new SallyportError('SESSION_ENDED', 'the session has ended; nothing more can be recorded in it')
   }
+}
+
+/** What was masked, never what with: the recording is read by people who may not see the values either. */
+function maskedJson(masked: readonly MaskedColumn[]): string {
+  return JSON.stringify(
+    masked.map(({ column, dataClass, method, values }) => ({ column, class: dataClass, method, values })),
+  )
 }

@@ -11,11 +11,18 @@ export class CountedRecorder implements SessionRecorder {
   readonly #recorder: SessionRecorder
   readonly #tally: DecisionTally
   readonly #usage: UsagePage
+  readonly #onMasked: (masked: readonly MaskedColumn[]) => void
 
-  constructor(recorder: SessionRecorder, tally: DecisionTally, usage: UsagePage) {
+  constructor(
+    recorder: SessionRecorder,
+    tally: DecisionTally,
+    usage: UsagePage,
+    onMasked: (masked: readonly MaskedColumn[]) => void,
+  ) {
     this.#recorder = recorder
     this.#tally = tally
     this.#usage = usage
+    this.#onMasked = onMasked
   }
 
   statement(text: string, verdict: Verdict): number {
@@ -40,6 +47,7 @@ export class CountedRecorder implements SessionRecorder {
     masked?: readonly MaskedColumn[],
   ): void {
     if (rows > 0) this.#usage.rows(Date.now(), rows)
+    if (masked !== undefined) this.#onMasked(masked)
     this.#recorder.result(of, tag, rows, bytes, microseconds, sqlstate, masked)
   }
 

@@ -20,6 +20,8 @@ export interface SessionMetrics {
   decisions(target: Target): DecisionTally
   /** A policy with `@alarm` permitted something. */
   alarmed(target: Target): void
+  /** Values of a data class were masked. */
+  masked(dataClass: string, values: number): void
   /** Policy was asked about one connection or statement, and took this long. */
   decided(seconds: number): void
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { Capability } from '../access/capability.ts'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
+import type { MaskedColumn } from '../access/masking.ts'
 import type { GrantedApproval } from '../access/approval.ts'
 import type { AccessContext, Decision, Operation, Principal, Target } from '../access/model.ts'
 import { Permit } from '../access/permit.ts'
@@ -61,6 +62,8 @@ export interface SessionOrigin {
   readonly onApproval?: (id: string) => void
   /** Told the session's id as soon as it has one. */
   readonly onSession?: (sessionId: string) => void
+  /** Told what was masked in each result, before the client has all of it. */
+  readonly onMasked?: (masked: readonly MaskedColumn[]) => void
 }
 
 /** Longer than people need who have been told, shorter than a transaction should be open for. */
@@ -212,7 +215,10 @@ export async function serve(
         catalogs: services.catalogs,
         catalog,
         verdicts: services.verdicts,
-        recorder: new CountedRecorder(recording, tally, usage),
+        recorder: new CountedRecorder(recording, tally, usage, (masked) => {
+          for (const { dataClass, values } of masked) services.metrics.masked(dataClass, values)
+          origin.onMasked?.(masked)
+        }),
         metrics: services.metrics,
         usage,
         masks: services.masks,

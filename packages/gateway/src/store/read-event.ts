@@ -18,6 +18,7 @@ interface Line {
   bytes: number
   us: number
   sqlstate?: string
+  masked?: { column: string; class: string; method: string; values: number }[]
   reason: string
 }
 
@@ -64,6 +65,9 @@ function eventOf(line: Line): RecordedEvent {
         bytes: line.bytes,
         micros: line.us,
         ...(line.sqlstate === undefined ? {} : { sqlstate: line.sqlstate }),
+        ...(line.masked === undefined
+          ? {}
+          : { masked: line.masked.map(({ class: dataClass, ...rest }) => ({ ...rest, dataClass })) }),
       }
     case 'end':
       return { kind: 'end', reason: line.reason }

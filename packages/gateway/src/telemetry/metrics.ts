@@ -59,6 +59,12 @@ export class Metrics {
     labelNames: ['target'] as const,
     registers: [this.#registry],
   })
+  readonly #masked = new Counter({
+    name: 'sallyport_masked_fields_total',
+    help: 'Values that were masked, by data class',
+    labelNames: ['class'] as const,
+    registers: [this.#registry],
+  })
   /** Of decisions that policy was really asked for, not of those that were kept. */
   readonly #decisionDuration = new Histogram({
     name: 'sallyport_decision_duration_seconds',
@@ -175,6 +181,11 @@ export class Metrics {
   /** A policy with `@alarm` permitted something. */
   alarmed(target: Target): void {
     this.#alarms.inc({ target: target.name })
+  }
+
+  /** Values of a data class were masked in a result. */
+  masked(dataClass: string, values: number): void {
+    this.#masked.inc({ class: dataClass }, values)
   }
 
   /** Policy was asked about one connection or statement, and took this long. */

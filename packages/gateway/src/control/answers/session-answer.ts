@@ -51,9 +51,13 @@ export function eventAnswer(sessionId: string, { n, at, event }: EventRow): Sess
     case 'execute':
       return { ...head, kind: 'execute', of: event.statement, parameters: [...event.parameters] }
     case 'result': {
-      const { of, tag, rows, bytes, micros, sqlstate } = event
+      const { of, tag, rows, bytes, micros, sqlstate, masked } = event
+      const hidden =
+        masked === undefined
+          ? {}
+          : { masked: masked.map(({ dataClass, ...rest }) => ({ ...rest, class: dataClass })) }
       const failed = sqlstate === undefined ? {} : { sqlstate }
-      return { ...head, kind: 'result', of, tag, rows, bytes, micros, ...failed }
+      return { ...head, kind: 'result', of, tag, rows, bytes, micros, ...failed, ...hidden }
     }
     case 'end':
       return { ...head, kind: 'end', reason: event.reason }

@@ -25,6 +25,14 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.stop())
 
+/** What the session says that it masked: twice, as when a portal was run on twice. */
+const MASKED = [1, 2].map((values) => ({
+  column: 'email',
+  dataClass: 'pii.email',
+  method: 'partial',
+  values,
+}))
+
 const open: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((one) => one.close()))
@@ -43,7 +51,14 @@ async function start(
       const stream = connect({ host: postgres.host, port: postgres.port })
       await once(stream, 'connect')
       const { user, database, password } = postgres
-      return { stream, user, database, password, sessionId: () => 'ses_test' }
+      return {
+        stream,
+        user,
+        database,
+        password,
+        sessionId: () => 'ses_test',
+        masked: () => (asked.purpose === 'a test' ? MASKED : []),
+      }
     },
     ...changed,
   })
@@ -173,11 +188,13 @@ describe.each(GENERATIONS)('MCP %s', (generation, mode) => {
       ],
       rowCount: 1,
       truncated: false,
-      masked: [],
+      masked: [{ column: 'email', class: 'pii.email', method: 'partial' }],
       sessionId: 'ses_test',
       requestId: expect.stringMatching(/^req_/),
     })
-    expect(text).toMatch(/^1 row\n\["id",.*\]\n\[2,"c2@example.com",.*\]$/)
+    expect(text).toMatch(
+      /^1 row\n\["id",.*\]\n\[2,"c2@example.com",.*\]\nMASKED: the values of email \(pii\.email, partial\) are/,
+    )
     expect(requests).toMatchObject([
       {
         principal: { id: 'insight-agent', actingFor: { id: 'ana' } },
@@ -238,7 +255,7 @@ describe('the query tool on an in-process stream', () => {
       await once(socket, 'connect')
       socket.pipe(other).pipe(socket)
       socket.on('error', () => undefined).on('close', () => other.destroy())
-      return { stream, user, database, password, sessionId: () => undefined }
+      return { stream, user, database, password, sessionId: () => undefined, masked: () => [] }
     }
     return clientOf((await start({ openSession })).url, 'auto')
   }

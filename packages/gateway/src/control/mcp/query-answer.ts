@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import type { MaskedColumn } from '../../access/masking.ts'
 import { type ApprovalAnswer as Asked, ApprovalAnswer, whatToDo } from './approval-answer.ts'
 import type { QueryResult } from './portal-query.ts'
 import { failureText, type ToolFailure } from './tool-failure.ts'
@@ -18,7 +19,9 @@ export const QueryAnswer = z.object({
   rows: z.array(z.array(z.json())).describe('one array per row, in the order of columns'),
   rowCount: z.number().int().describe('rows returned, or rows affected by a statement that returns none'),
   truncated: z.boolean().describe('true: there are more rows than these'),
-  masked: z.array(z.string()).describe('columns whose values were masked'),
+  masked: z
+    .array(z.object({ column: z.string(), class: z.string(), method: z.string() }))
+    .describe('columns whose values are not the real ones, for which data class they were masked, and how'),
   approval: ApprovalAnswer.optional(),
   sessionId: z.string().optional(),
   requestId: z.string(),
@@ -29,10 +32,14 @@ export type QueryAnswer = z.infer<typeof QueryAnswer>
 interface Around {
   readonly requestId: string
   readonly sessionId: string | undefined
+  /** What was masked in the session, result by result. */
+  readonly masked: readonly MaskedColumn[]
 }
 
 /** Rows as one JSON array per line: what a model reads best, and nothing in a value can look like another row. */
-export function answered(result: QueryResult, { requestId, sessionId }: Around): CallToolResult {
+export function answered(result: QueryResult, around: Around): CallToolResult {
+  const { requestId, sessionId } = around
+  const masked = maskedOnce(around.masked)
   const { columns, rows, rowCount, truncated, tag } = result
   const structuredContent: QueryAnswer = {
     decision: { effect: 'permit' },
@@ -40,7 +47,7 @@ export function answered(result: QueryResult, { requestId, sessionId }: Around):
     rows: rows.map((row) => [...row]),
     rowCount,
     truncated: truncated !== undefined,
-    masked: [],
+    masked,
     ...(sessionId === undefined ? {} : { sessionId }),
     requestId,
   }
@@ -52,6 +59,12 @@ export function answered(result: QueryResult, { requestId, sessionId }: Around):
           JSON.stringify(columns.map(({ name }) => name)),
           ...rows.map((row) => JSON.stringify(row)),
         ]
+  if (masked.length > 0) {
+    const which = masked.map((one) => `${one.column} (${one.class}, ${one.method})`)
+    lines.push(
+      `MASKED: the values of ${which.join(', ')} are not the real ones; policy hides those from you.`,
+    )
+  }
   if (truncated !== undefined) {
     lines.push(
       `TRUNCATED: there are more rows; the limit on ${truncated} cut them off. ` +
@@ -116,4 +129,10 @@ export function refused(failure: ToolFailure, { requestId, sessionId }: Around):
     content: [{ type: 'text', text: failureText(failure, requestId) }],
     structuredContent: { ...structuredContent },
   }
+}
+
+/** Each column once, however many results of a portal it was in. */
+function maskedOnce(masked: readonly MaskedColumn[]): QueryAnswer['masked'] {
+  const columns = masked.map(({ column, dataClass, method }) => ({ column, class: dataClass, method }))
+  return [...new Map(columns.map((one) => [JSON.stringify(one), one])).values()]
 }

@@ -91,7 +91,11 @@ async function query(
   let approvalId: string | undefined
   const signal = AbortSignal.any([mcpReq.signal, cancelled, deadline.signal])
   let session: InProcessSession | undefined
-  const around = () => ({ requestId: caller.requestId, sessionId: session?.sessionId() })
+  const around = () => ({
+    requestId: caller.requestId,
+    sessionId: session?.sessionId(),
+    masked: session?.masked() ?? [],
+  })
   try {
     const toolUseId = toolUseIdOf(mcpReq._meta)
     session = await services.openSession(

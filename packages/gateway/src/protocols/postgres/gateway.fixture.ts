@@ -9,6 +9,7 @@ import { Permit } from '../../access/permit.ts'
 import { TestGuard } from './guard.fixture.ts'
 import { PostgresAdapter } from './index.ts'
 import { LEASE, noIssuer } from './lease.fixture.ts'
+import { encodePassword } from './messages.ts'
 import type { SqlReader } from './statement-cache.ts'
 import { frames, type Frame, startup } from './wire.fixture.ts'
 
@@ -155,10 +156,10 @@ export class RawClient implements Disposable {
   }
 
   /** Logs in. @returns the process id and secret of BackendKeyData */
-  async logIn(parameters: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+  async logIn(parameters: Readonly<Record<string, string>> = {}, password = 'ticket'): Promise<Buffer> {
     this.send(startup({ user: 'any', database: 'shop', ...parameters }))
     await this.until('R')
-    this.send(Buffer.from('p\0\0\0\x0bticket\0', 'latin1'))
+    this.send(encodePassword(`${password}\0`))
     const messages = await this.until('Z')
     const key = messages.find(({ type }) => type === 'K')
     if (key === undefined) throw new Error('there is no BackendKeyData')

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTargetPostgres, type TargetPostgres } from '../../../../../test/harness/postgres.ts'
 import { maskArrayBinary, maskArrayText } from './mask-array.ts'
 import { emptyRecordBinary, emptyRecordText } from './mask-record.ts'
+import { TEXT } from './binary-values.ts'
 import { scalarOfOid, typeNamed, typeOfOid } from './value-types.ts'
 
 let server: TargetPostgres
@@ -30,9 +31,16 @@ async function both(expression: string): Promise<{ text: string; binary: Buffer;
 const RAW = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig
 
 const VALUES: readonly string[] = [
-  ...['true', 'false'],
-  ...['0::int2', "'-32768'::int2", '32767::int2', '-1', '2147483647', "'-9223372036854775808'::int8"],
-  ...['0::oid', '4294967295::oid'],
+  'true',
+  'false',
+  '0::int2',
+  "'-32768'::int2",
+  '32767::int2',
+  '-1',
+  '2147483647',
+  "'-9223372036854775808'::int8",
+  '0::oid',
+  '4294967295::oid',
   ...[
     '0',
     '-0',
@@ -64,8 +72,14 @@ const VALUES: readonly string[] = [
     'NaN',
     '-Infinity',
   ].map((value) => `'${value}'::numeric`),
-  ...["''::text", "'Zoë 😀'::text", "'a'::varchar(3)", "'ab'::char(5)", "'n'::name", "'<a/>'::xml"],
-  ...[String.raw`'\x'::bytea`, String.raw`'\x00ff10'::bytea`],
+  "''::text",
+  "'Zoë 😀'::text",
+  "'a'::varchar(3)",
+  "'ab'::char(5)",
+  "'n'::name",
+  "'<a/>'::xml",
+  String.raw`'\x'::bytea`,
+  String.raw`'\x00ff10'::bytea`,
   ...[
     '1970-01-01',
     '2000-01-01',
@@ -208,9 +222,7 @@ describe('an array', () => {
   })
 
   it.each(['', 'x', '{', '{1', '{1}}', '{"a}', '{,}', '[0:1]{1}', '1,2'])('%j is none', (text) => {
-    expect(() =>
-      maskArrayText(text, { kind: 'text', binary: { decode: String, encode: Buffer.from } }, (v) => v),
-    ).toThrow(RangeError)
+    expect(() => maskArrayText(text, { kind: 'text', binary: TEXT }, (v) => v)).toThrow(RangeError)
   })
 })
 
