@@ -1,29 +1,11 @@
 import type { Client as ApiClient } from '@sallyport/api'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { APPROVAL_POLICIES } from '../harness/approval-policies.ts'
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts'
 import { until } from '../harness/until.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 })
-
-const POLICIES = `
-@id("agents-work")
-permit (
-  principal in Group::"agents",
-  action in [Action::"connect", Action::"read", Action::"write", Action::"create", Action::"copyIn", Action::"set"],
-  resource
-);
-
-@id("writes-are-looked-at")
-@reason("people look at what changes notes")
-@approvers("group:dba") @quorum("1") @ttl("15m")
-forbid (
-  principal,
-  action in [Action::"delete", Action::"update", Action::"insert", Action::"truncate", Action::"create"],
-  resource
-)
-unless { context has approval && context.approval.quorum >= 1 };
-`
 
 let gateway: TestGateway
 let dba: ApiClient
@@ -31,7 +13,7 @@ let superuser: pg.Client
 
 beforeAll(async () => {
   gateway = await startTestGateway({
-    policies: POLICIES,
+    policies: APPROVAL_POLICIES,
     prepare: async (shop) => {
       await shop.query(`
         CREATE SCHEMA other;

@@ -283,6 +283,7 @@ export async function startGateway(options: {
       },
       tickets: config.tickets,
       version: VERSION,
+      approvalHoldMs: config.approvals.holdMs,
     },
     log,
     audit,
@@ -353,7 +354,7 @@ export async function startGateway(options: {
       const [ours, theirs] = duplexPair()
       const ticket = await identity.tickets.issue(request.principal, {
         target: request.target.name,
-        ttlSeconds: MCP_TICKET_SECONDS,
+        ttlSeconds: MCP_TICKET_SECONDS + Math.ceil(request.approvalHoldMs / 1000),
         ...(request.purpose === undefined ? {} : { purpose: request.purpose }),
         ...(request.clientSession === undefined ? {} : { clientSession: request.clientSession }),
       })
@@ -412,7 +413,7 @@ export async function startGateway(options: {
   }
 }
 
-/** One query through MCP takes five minutes at most; what logs in for it is worth nothing after. */
+/** One query through MCP takes five minutes at most, people's time left out; what logs in for it is worth nothing after. */
 const MCP_TICKET_SECONDS = 6 * 60
 
 /**

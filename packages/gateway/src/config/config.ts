@@ -19,7 +19,12 @@ export interface Config {
   /** Directory of `*.yaml` and `*.cedar`; undefined: only what `sallyport apply` sent. */
   readonly resources: string | undefined
   readonly tickets: { readonly defaultTtlSeconds: number; readonly maxTtlSeconds: number }
-  readonly approvals: { readonly maxWaiting: number; readonly maxWaitingPerPrincipal: number }
+  readonly approvals: {
+    readonly maxWaiting: number
+    readonly maxWaitingPerPrincipal: number
+    /** How long an MCP call waits for people, in milliseconds. */
+    readonly holdMs: number
+  }
   /** Undefined: no approvals in Slack. */
   readonly slack: SlackConfig | undefined
   readonly webhooks: WebhooksConfig

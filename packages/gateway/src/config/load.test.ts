@@ -34,7 +34,7 @@ test('an empty file is the defaults', async () => {
     issuers: [],
     resources: undefined,
     tickets: { defaultTtlSeconds: 900, maxTtlSeconds: 3600 },
-    approvals: { maxWaiting: 5000, maxWaitingPerPrincipal: 1000 },
+    approvals: { maxWaiting: 5000, maxWaitingPerPrincipal: 1000, holdMs: 45_000 },
     slack: undefined,
     webhooks: { endpoints: [], allowAddresses: [] },
     limits: { connections: 1000, handshakeMs: 10_000 },

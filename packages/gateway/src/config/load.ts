@@ -67,7 +67,11 @@ export function resolveConfig(file: ConfigFile, folder: string, env: Env): Confi
       defaultTtlSeconds: durationMs(file.tickets.defaultTtl) / 1000,
       maxTtlSeconds: durationMs(file.tickets.maxTtl) / 1000,
     },
-    approvals: file.approvals,
+    approvals: {
+      maxWaiting: file.approvals.maxWaiting,
+      maxWaitingPerPrincipal: file.approvals.maxWaitingPerPrincipal,
+      holdMs: durationMs(file.approvals.hold),
+    },
     slack: file.slack && slackConfig(file.slack, secret),
     webhooks: {
       endpoints: file.webhooks.endpoints.map(({ url, secret: reference, events, statement }, i) => ({

@@ -224,6 +224,11 @@ export const configSchema = z.strictObject({
         .max(100_000)
         .default(1000)
         .describe('The same, of one principal.'),
+      hold: duration
+        .default('45s')
+        .describe(
+          'How long an MCP call waits for people before it answers `pending`. Clients give up on calls in their own time.',
+        ),
     })
     .prefault({})
     .describe("Requests for people's word."),

@@ -47,6 +47,9 @@ test('nothing is granted on PostgreSQL’s own schemas', () => {
 })
 
 test('making something in a schema needs that schema', () => {
-  const one = reading([{ action: 'create', resource: { type: 'Schema', schema: 'app' } }])
-  expect(privilegesFor(one).createIn).toEqual(['app'])
+  const one = reading([
+    { action: 'create', resource: { type: 'Schema', schema: 'app' } },
+    { action: 'create', resource: on('made', 'work') },
+  ])
+  expect(privilegesFor(one).createIn).toEqual(['app', 'work'])
 })

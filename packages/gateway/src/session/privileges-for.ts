@@ -26,7 +26,7 @@ export function privilegesFor({ operations, needs }: StatementReading): Capabili
     return [{ verb, schema, table, ...(byColumn && columns !== undefined ? { columns } : {}) }]
   })
   const createIn = operations.flatMap(({ action, resource }) =>
-    action === 'create' && resource.type === 'Schema' ? [resource.schema] : [],
+    action === 'create' && (resource.type === 'Schema' || resource.type === 'Table') ? [resource.schema] : [],
   )
   return capabilityOf([...needs, ...named], createIn)
 }
