@@ -16,6 +16,7 @@ import {
 import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
 import { type Denied, type Described, ENTRY, type InFlight, type QueryAnswer } from './in-flight.ts'
 import { withoutClosedCopies } from './mask-copy-verdict.ts'
+import { restoreTokens } from './mask-parameters.ts'
 import { encodeDescribePortal, FLUSH, FRONTEND } from './messages.ts'
 import { withExecuted } from './executed-reading.ts'
 import {
@@ -471,6 +472,12 @@ export class Frontend {
         approved = { verdict: asked.verdict, number: this.#recordApproved(prepared.text, asked.verdict) }
       } else this.#gate.decidedOtherwise()
     }
+    const tokens = (approved?.verdict ?? prepared.verdict).masks?.[0]?.parameters
+    if (tokens !== undefined) {
+      if (next - at > MAX_STATEMENT) return this.#refuse(FRONTEND.parse, tooLong(next - at), ENTRY.bind)
+      if (next > end) return 'incomplete'
+    }
+    // As the client sent them: what a token stands for is in no recording.
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
       : JSON.stringify([`… ${next - at} bytes of parameters`])
@@ -487,7 +494,8 @@ export class Frontend {
     const named = { kind: 'portal', name: target.portal, value: portal } as const
     names.propose(named)
     inFlight.push(ENTRY.bind, -1, this.#now, named, undefined, portal)
-    return 'forward'
+    const restored = tokens && restoreTokens(bytes, at, target.next, next, tokens, prepared.types)
+    return restored ?? 'forward'
   }
 
   /** Execute: String(portal) Int32(row limit) */
