@@ -10,6 +10,13 @@ import {
   type DenyRequest,
 } from './approvals.ts'
 import { type LeaseQuery, LeaseList } from './leases.ts'
+import {
+  ExplainedDecision,
+  type LintRequest,
+  LintReport,
+  type SimulateRequest,
+  Simulation,
+} from './policy.ts'
 import { WhoAmI } from './principal.ts'
 import { Applied, type ApplyRequest, ResourceSet } from './resources.ts'
 import { Transport } from './transport.ts'
@@ -80,6 +87,12 @@ export function createClient(options: ClientOptions) {
         http.send('POST', at('approvals', id, 'revoke'), Approval, { body: request }),
       watch: (query: ApprovalWatchQuery = {}) =>
         http.send('GET', at('approvals', 'watch'), ApprovalEvents, { query }),
+    },
+    policy: {
+      simulate: (request: SimulateRequest) =>
+        http.send('POST', at('policy', 'simulate'), Simulation, { body: request }),
+      explain: (id: string) => http.send('GET', at('policy', 'decisions', id), ExplainedDecision),
+      lint: (request: LintRequest) => http.send('POST', at('policy', 'lint'), LintReport, { body: request }),
     },
     resources: {
       current: () => http.send('GET', at('resources'), ResourceSet),

@@ -1,6 +1,7 @@
 export * from './approvals.ts'
 export * from './client.ts'
 export * from './leases.ts'
+export * from './policy.ts'
 export * from './principal.ts'
 export * from './problem.ts'
 export * from './resources.ts'

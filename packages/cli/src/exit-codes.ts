@@ -32,6 +32,8 @@ const BY_PREFIX: readonly (readonly [prefix: string, code: ExitCode])[] = [
   ['RESOURCE_INVALID', EXIT.usage],
   ['CONFIG_INVALID', EXIT.usage],
   ['RESOURCE_CONFLICT', EXIT.conflict],
+  ['POLICY_TESTS_FAILED', EXIT.policyTestsFailed],
+  ['DECISION_UNKNOWN', EXIT.usage],
   ['STORE_UNAVAILABLE', EXIT.unreachable],
 ]
 

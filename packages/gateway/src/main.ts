@@ -7,7 +7,9 @@ import { createSecureContext } from 'node:tls'
 import { pino } from 'pino'
 import { SallyportError } from './access/errors.ts'
 import type { MaskedColumn } from './access/masking.ts'
-import { NO_USAGE } from './access/model.ts'
+import type { Catalog } from './access/catalog.ts'
+import { NO_USAGE, type Target } from './access/model.ts'
+import { Secret } from './access/secret.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
 import { KnownPeople } from './approvals/slack/known-people.ts'
@@ -29,8 +31,11 @@ import { Identity } from './identity/identity.ts'
 import { DetectionMasks } from './masking/detection-mask.ts'
 import { capabilityFor } from './policy/capability-for.ts'
 import { ofTheMoment } from './policy/circumstances.ts'
+import type { CaseResult } from './policy/policy-tests-failed.ts'
+import { type LintFinding, lintResources } from './policy/lint-resources.ts'
 import { DecisionPoint } from './policy/decision-point.ts'
 import { NO_RESOURCES, readResources } from './policy/resources.ts'
+import { usualNames } from './protocols/sql/search-path.ts'
 import { PostgresRoleIssuer } from './protocols/postgres/credentials.ts'
 import { PostgresAdapter } from './protocols/postgres/index.ts'
 import type { CredentialIssuer } from './protocols/contract.ts'
@@ -41,6 +46,8 @@ import { Catalogs } from './session/catalogs.ts'
 import { Verdicts } from './session/guard.ts'
 import { FollowedSessions } from './session/followed-sessions.ts'
 import { LiveSessions } from './session/live-sessions.ts'
+import { PolicyDesk } from './session/policy-desk.ts'
+import { type ReadSql, runPolicyTests } from './session/run-policy-tests.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
 import { UsageBook } from './session/recent-usage.ts'
 import { MaskShelf } from './session/statement-masks.ts'
@@ -176,6 +183,11 @@ export async function startGateway(options: {
       now: Date.now,
     }),
   )
+  const readSql = readerOf(reader)
+  const catalogIfReachable = (target: Target): Promise<Catalog | undefined> => {
+    const known = point.resources.targets.get(target.name)
+    return known === undefined ? Promise.resolve(undefined) : catalogs.of(known).catch(() => undefined)
+  }
   const resources = new ResourcesInForce({
     store: new StoredResources(store),
     point,
@@ -183,6 +195,7 @@ export async function startGateway(options: {
     live,
     audit,
     resolve: secretResolver(config.resources ?? config.dataDir, env),
+    test: (read) => runPolicyTests(read, readSql, catalogIfReachable),
     onChange: () => {
       leases.discardWarm()
       followed.policiesChanged()
@@ -344,6 +357,7 @@ export async function startGateway(options: {
       events: approvalEvents,
     },
     resources,
+    desk: new PolicyDesk({ point, read: readSql, catalogOf: (target) => catalogs.of(target) }),
     health: {
       store: async () => void (await store.quick.query('ping', 'SELECT 1', [])),
       journal: () => journal.check(),
@@ -411,6 +425,37 @@ export async function startGateway(options: {
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** Reads statements as a session does that has set nothing. */
+function readerOf(reader: StatementReader): ReadSql {
+  return (text, catalog) =>
+    reader.read({ text, catalog, names: usualNames(catalog.searchPath), session: 'policy' })
+}
+
+/**
+ * Runs the cases beside policies without a gateway. Those without a `catalog` fail: nobody knows the target here.
+ * @throws ResourcesInvalid
+ */
+export async function testResources(
+  files: readonly { readonly path: string; readonly text: string }[],
+): Promise<readonly CaseResult[]> {
+  const resources = readResources(files, () => new Secret(''))
+  await using reader = new StatementReader({ threads: 1 })
+  return await runPolicyTests(resources, readerOf(reader), () => Promise.resolve(undefined))
+}
+
+/**
+ * Looks over resources without a gateway, so that names are not compared with what targets have.
+ * @throws ResourcesInvalid
+ */
+export function lintFiles(
+  files: readonly { readonly path: string; readonly text: string }[],
+): readonly LintFinding[] {
+  return lintResources(
+    readResources(files, () => new Secret('')),
+    new Map(),
+  )
 }
 
 /** One query through MCP takes five minutes at most, people's time left out; what logs in for it is worth nothing after. */

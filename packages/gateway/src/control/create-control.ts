@@ -7,6 +7,7 @@ import { refuseOtherMethods } from './refuse-other-methods.ts'
 import { approvalRoutes } from './routes/approvals.ts'
 import { healthRoutes } from './routes/health.ts'
 import { leaseRoutes } from './routes/leases.ts'
+import { policyRoutes } from './routes/policy.ts'
 import { resourceRoutes } from './routes/resources.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { targetRoutes } from './routes/targets.ts'
@@ -67,6 +68,7 @@ export function createControl(services: ControlServices): FastifyInstance {
   leaseRoutes(app, services)
   approvalRoutes(app, services)
   resourceRoutes(app, services)
+  policyRoutes(app, services)
   healthRoutes(app, services)
   mcpRoutes(app, services)
   refuseTheRest()

@@ -2,12 +2,15 @@ import { STATUS_CODES } from 'node:http'
 import type { FieldProblem, FileProblem, Problem } from '@sallyport/api'
 import { AccessDenied, type ErrorCode, SallyportError } from '../access/errors.ts'
 import { ResourcesInvalid } from '../policy/resource-problem.ts'
+import { describeCase, PolicyTestsFailed } from '../policy/policy-tests-failed.ts'
 
 /** HTTP status by what happened (RFC 9110 §15). A table and no default: a new code must be thought about here. */
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 500,
   RESOURCE_INVALID: 422,
   RESOURCE_CONFLICT: 409,
+  POLICY_TESTS_FAILED: 422,
+  DECISION_UNKNOWN: 404,
   AUTH_REQUIRED: 401,
   AUTH_TOKEN_INVALID: 401,
   AUTH_TOKEN_EXPIRED: 401,
@@ -62,7 +65,7 @@ export class RequestInvalid extends SallyportError {
 /** Problem details (RFC 9457) of any error that may be shown. Its cause stays here. */
 export function problemOf(error: SallyportError, requestId: string): Problem {
   const status = error instanceof RequestInvalid ? error.status : STATUS[error.code]
-  const errors = error instanceof ResourcesInvalid ? fileProblems(error) : fieldProblems(error)
+  const errors = problemsOf(error)
   return {
     type: `urn:sallyport:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
     title: STATUS_CODES[status] ?? 'Error',
@@ -74,6 +77,17 @@ export function problemOf(error: SallyportError, requestId: string): Problem {
     ...(error instanceof AccessDenied ? { policies: [...error.policies] } : {}),
     ...(errors.length === 0 ? {} : { errors }),
   }
+}
+
+function problemsOf(error: SallyportError): (FileProblem | FieldProblem)[] {
+  if (error instanceof ResourcesInvalid) return fileProblems(error)
+  return error instanceof PolicyTestsFailed ? failedCases(error) : fieldProblems(error)
+}
+
+function failedCases({ results }: PolicyTestsFailed): FileProblem[] {
+  return results
+    .filter(({ differences }) => differences.length > 0)
+    .map((result) => ({ file: result.path, line: result.line, column: 1, message: describeCase(result) }))
 }
 
 function fileProblems({ problems }: ResourcesInvalid): FileProblem[] {

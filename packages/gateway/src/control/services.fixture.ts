@@ -1,4 +1,4 @@
-import { columnOf, tableOf } from '../access/catalog.fixture.ts'
+import { catalogOf, columnOf, tableOf } from '../access/catalog.fixture.ts'
 import type { Principal, Target } from '../access/model.ts'
 import { AuthenticationFailed } from '../access/errors.ts'
 import { Secret } from '../access/secret.ts'
@@ -10,6 +10,10 @@ import type { LeaseRow } from '../credentials/ports.ts'
 import type { TicketRow } from '../identity/ports.ts'
 import type { ResourceFile, ResourceSet } from '../policy/ports.ts'
 import { SallyportError } from '../access/errors.ts'
+import { NO_FLOW } from '../access/data-flow.ts'
+import { DecisionPoint } from '../policy/decision-point.ts'
+import { readResources } from '../policy/resources.ts'
+import { PolicyDesk } from '../session/policy-desk.ts'
 import type { EventRow, SessionRow } from '../recording/ports.ts'
 import type { ControlServices } from './services.ts'
 
@@ -163,6 +167,36 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
           ? { effect: 'permit', policies: ['open'], obligations: [] }
           : { effect: 'deny', policies: ['closed'], reason: `connect to ${name} is not permitted` },
     },
+    desk: new PolicyDesk({
+      point: new DecisionPoint(
+        readResources(
+          [
+            {
+              path: 'p.cedar',
+              text: '@id("reads") permit (principal == User::"ana", action == Action::"select", resource);',
+            },
+          ],
+          () => new Secret('x'),
+        ),
+      ),
+      // Every statement is one that reads this table.
+      read: async () => ({
+        operations: [{ action: 'select', resource: { type: 'Table', schema: 'public', table: 'customers' } }],
+        facts: {
+          hasWhere: true,
+          whereIsTrivial: false,
+          functions: ['now'],
+          multi: false,
+          locksRows: false,
+          readOnly: true,
+          reading: 'complete',
+        },
+        dependsOn: 'shape',
+        needs: [],
+        flow: NO_FLOW,
+      }),
+      catalogOf: async () => catalogOf([tableOf('customers', ['id'])]),
+    }),
     sessions: {
       list: async (filter) =>
         world.sessions

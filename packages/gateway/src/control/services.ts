@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { MaskedColumn } from '../access/masking.ts'
 import type { Relation } from '../access/catalog.ts'
-import type { Decision, Principal, Target } from '../access/model.ts'
+import type { AccessContext, Decision, Principal, Target } from '../access/model.ts'
 import type { Secret } from '../access/secret.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { RecentEvents } from '../approvals/recent-events.ts'
@@ -11,7 +11,9 @@ import type { TicketRow } from '../identity/ports.ts'
 import type { TicketRequest } from '../identity/tickets.ts'
 import type { AskedContext } from '../policy/cedar-request.ts'
 import type { AdminAction } from '../policy/cedar-schema.ts'
+import type { LintFinding } from '../policy/lint-resources.ts'
 import type { ResourceFile, ResourceSet } from '../policy/ports.ts'
+import type { ShownPolicy, Simulation } from '../policy/simulation.ts'
 import type { SessionStore } from '../recording/ports.ts'
 
 /** Everything that the control API and the MCP endpoint use. Each part is as narrow as what is asked of it. */
@@ -58,6 +60,23 @@ export interface ControlServices {
     current(): Promise<ResourceSet | undefined>
     /** Reads, keeps and puts in force. @throws ResourcesInvalid, SallyportError RESOURCE_CONFLICT */
     apply(files: readonly ResourceFile[], expected: number, appliedBy: string): Promise<ResourceSet>
+  }
+  /** What people ask about policies without running anything. */
+  readonly desk: {
+    /** @throws SallyportError TARGET_UNREACHABLE, TARGET_ISSUER_FAILED */
+    simulate(
+      principal: Principal,
+      target: Target,
+      sql: string,
+      around: Omit<AccessContext, 'sessionId' | 'usage'>,
+    ): Promise<Simulation>
+    policiesNamed(ids: readonly string[]): readonly ShownPolicy[]
+    /** @throws ResourcesInvalid */
+    lint(files: readonly ResourceFile[]): Promise<{
+      readonly findings: readonly LintFinding[]
+      /** Targets with whose catalogs names were compared. */
+      readonly catalogs: readonly string[]
+    }>
   }
   readonly health: Readonly<Record<'store' | 'journal' | 'policy', () => Promise<void> | void>>
   readonly metrics: { readonly contentType: string; text(): Promise<string> }

@@ -8,6 +8,8 @@ export const ADMIN_ACTIONS = [
   'revokeLease',
   'applyResources',
   'viewAudit',
+  'simulate',
+  'explain',
 ] as const
 export type AdminAction = (typeof ADMIN_ACTIONS)[number]
 
@@ -31,6 +33,8 @@ export const ACTION_GROUPS: Readonly<Partial<Record<Action | AdminAction, string
   revokeLease: 'administer',
   applyResources: 'administer',
   viewAudit: 'administer',
+  simulate: 'administer',
+  explain: 'administer',
 }
 
 /**
@@ -146,6 +150,6 @@ action reveal
 action infer
   appliesTo { principal: [User, Agent, Service], resource: [DataClass], context: Inferring };
 
-action viewSessions, killSession, viewLeases, revokeLease, applyResources, viewAudit in [administer]
+action viewSessions, killSession, viewLeases, revokeLease, applyResources, viewAudit, simulate, explain in [administer]
   appliesTo { principal: [User, Agent, Service], resource: [Gateway], context: Administering };
 `

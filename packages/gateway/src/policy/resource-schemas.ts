@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { linearPattern, PatternInvalid } from '../access/linear-pattern.ts'
 import { readField } from './classified-fields.ts'
+import { POLICY_TEST } from './policy-test-schema.ts'
 
 /** Targets' names become part of role names, URLs and policy ids: lower case, short, nothing to be escaped. */
 const NAME = z
@@ -149,4 +150,9 @@ export type Classification = z.output<typeof CLASSIFICATION>
 /** A kind of sensitive data, and how it is masked. Kept for masking. */
 export type DataClass = z.output<typeof DATA_CLASS>
 
-export const KINDS = { Target: TARGET, Classification: CLASSIFICATION, DataClass: DATA_CLASS } as const
+export const KINDS = {
+  Target: TARGET,
+  Classification: CLASSIFICATION,
+  DataClass: DATA_CLASS,
+  PolicyTest: POLICY_TEST,
+} as const

@@ -11,6 +11,7 @@ import { readYaml } from './read-yaml.ts'
 import type { ReadResource } from './read-yaml.ts'
 import { ResourcesInvalid } from './resource-problem.ts'
 import type { ResourceProblem } from './resource-problem.ts'
+import type { PolicyTest } from './policy-test-schema.ts'
 import type { Classification, DataClass, SecretReference, TargetResource } from './resource-schemas.ts'
 
 /** Everything that was applied, understood. */
@@ -23,6 +24,17 @@ export interface Resources {
   readonly patterns: readonly ClassPattern[]
   /** By target: which of its columns hold which classes. */
   readonly fields: ReadonlyMap<string, ClassifiedFields>
+  readonly tests: readonly LocatedTest[]
+  /** The classifications, and how to say where in their files something is. */
+  readonly located: readonly { readonly value: Classification; readonly problem: ReadResource['problem'] }[]
+}
+
+/** Cases that say what the policies beside them must decide, and where each is written. */
+export interface LocatedTest {
+  readonly test: PolicyTest
+  readonly path: string
+  /** The line of each case. */
+  readonly lines: readonly number[]
 }
 
 /** Fetches what a reference points to. May throw; the message becomes part of the problem, so it must hold no secret. */
@@ -36,6 +48,8 @@ export const NO_RESOURCES: Resources = {
   dataClasses: new Map(),
   patterns: [],
   fields: new Map(),
+  tests: [],
+  located: [],
 }
 
 /**
@@ -47,6 +61,7 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
   const targets = new Map<string, Target>()
   const dataClasses = new Map<string, DataClass>()
   const classifications: { value: Classification; read: ReadResource }[] = []
+  const tests: LocatedTest[] = []
   for (const file of files) {
     if (file.path.endsWith('.cedar')) continue
     if (!/\.ya?ml$/.test(file.path)) {
@@ -58,6 +73,11 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
       const { resource } = read
       if (resource.kind === 'Classification') {
         classifications.push({ value: resource, read })
+        continue
+      }
+      if (resource.kind === 'PolicyTest') {
+        const lines = resource.cases.map((_, i) => read.problem(['cases', i], '').line)
+        tests.push({ test: resource, path: file.path, lines })
         continue
       }
       const taken: ReadonlyMap<string, unknown> = resource.kind === 'Target' ? targets : dataClasses
@@ -82,6 +102,7 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
   )
   if (problems.length > 0) throw new ResourcesInvalid(problems)
   const all = classifications.map(({ value }) => value)
+  const located = classifications.map(({ value, read }) => ({ value, problem: read.problem.bind(read) }))
   const fields = new Map(
     [...new Set(all.map(({ target }) => target))].map((name) => [
       name,
@@ -91,7 +112,7 @@ export function readResources(files: readonly ResourceFile[], resolve: ResolveSe
   const patterns = [...dataClasses.values()].flatMap(({ name, patterns }) =>
     patterns.map((pattern) => ({ dataClass: name, pattern })),
   )
-  return { targets, policies, classifications: all, dataClasses, patterns, fields }
+  return { targets, policies, classifications: all, dataClasses, patterns, fields, tests, located }
 }
 
 function targetOf(

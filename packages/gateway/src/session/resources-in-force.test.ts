@@ -79,6 +79,7 @@ async function started() {
     live,
     audit: () => undefined,
     resolve: () => new Secret('a password'),
+    test: () => Promise.resolve([]),
     onChange: () => undefined,
   })
   await resources.apply(files(SHOP), 0, 'test')

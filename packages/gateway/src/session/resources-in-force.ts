@@ -2,7 +2,8 @@ import type { AccessContext, Operation, Target } from '../access/model.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
 import type { ResourceFile, ResourceSet, ResourceStore } from '../policy/ports.ts'
-import { type ResolveSecret, readResources } from '../policy/resources.ts'
+import { type CaseResult, PolicyTestsFailed } from '../policy/policy-tests-failed.ts'
+import { type ResolveSecret, type Resources, readResources } from '../policy/resources.ts'
 import type { Catalogs } from './catalogs.ts'
 import type { LiveSession, LiveSessions } from './live-sessions.ts'
 
@@ -16,6 +17,7 @@ export class ResourcesInForce {
   readonly #live: LiveSessions
   readonly #audit: Audit
   readonly #resolve: ResolveSecret
+  readonly #test: (resources: Resources) => Promise<readonly CaseResult[]>
   readonly #onChange: () => void
 
   constructor(options: {
@@ -25,6 +27,8 @@ export class ResourcesInForce {
     readonly live: LiveSessions
     readonly audit: Audit
     readonly resolve: ResolveSecret
+    /** Runs the cases that are applied beside the policies. */
+    readonly test: (resources: Resources) => Promise<readonly CaseResult[]>
     /** After each change: what was made ahead of demand may no longer fit. */
     readonly onChange: () => void
   }) {
@@ -34,6 +38,7 @@ export class ResourcesInForce {
     this.#live = options.live
     this.#audit = options.audit
     this.#resolve = options.resolve
+    this.#test = options.test
     this.#onChange = options.onChange
   }
 
@@ -58,10 +63,12 @@ export class ResourcesInForce {
   /**
    * Reads, keeps and puts into force. Sessions that policy no longer permits, and those on a target that was redefined, end
    * at once; `onChange` sees to what the others may do. Who asked for it writes the audit event.
-   * @throws ResourcesInvalid with every problem; SallyportError RESOURCE_CONFLICT
+   * @throws ResourcesInvalid with every problem; PolicyTestsFailed; SallyportError RESOURCE_CONFLICT
    */
   async apply(files: readonly ResourceFile[], expected: number, appliedBy: string): Promise<ResourceSet> {
     const resources = readResources(files, this.#resolve)
+    const results = await this.#test(resources)
+    if (results.some(({ differences }) => differences.length > 0)) throw new PolicyTestsFailed(results)
     const set = await this.#store.replace(files, expected, appliedBy)
     this.#point.swap(resources)
     this.#catalogs.forget((target) => {
