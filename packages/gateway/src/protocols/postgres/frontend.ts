@@ -747,7 +747,7 @@ export class Frontend {
       }
       const executed = prepared && this.#knownNow(prepared, known.names)
       if (prepared !== undefined && executed === undefined) return undefined
-      reading = withExecuted(reading, `prepared statement "${name}"`, executed?.reading)
+      reading = withExecuted(reading, 'prepared statement', name, executed?.reading)
     }
     for (const name of known.session.fetches) {
       const cursor = names.cursor(name)
@@ -755,11 +755,7 @@ export class Frontend {
         this.#waitForAnswers()
         return undefined
       }
-      reading = withExecuted(
-        reading,
-        `cursor "${name}" that this session has declared`,
-        cursor?.known.reading,
-      )
+      reading = withExecuted(reading, 'cursor', name, cursor?.known.reading)
     }
     return reading
   }

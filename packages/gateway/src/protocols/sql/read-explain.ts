@@ -13,9 +13,10 @@ export function readExplain(
 ): void {
   readInner(fields['query'], reading)
   if (!list(fields['options']).some(isAnalyze)) reading.onlyPlans()
-  const { flow } = reading
-  const sources = reading.runsUnknownCode ? 'anything' : []
-  reading.flows({ ...flow, outputs: [{ sources, isPlain: false }] })
+  const { executesStatement, ...flow } = reading.flow
+  // What a prepared statement calls is not known here.
+  const isKnown = executesStatement === undefined && !reading.runsUnknownCode
+  reading.flows({ ...flow, outputs: [{ sources: isKnown ? [] : 'anything', isPlain: false }] })
 }
 
 /** An option can be given more than once, and the last one counts; a false one before or behind it is not looked at. */

@@ -19,5 +19,6 @@ export function storedIn(made: readonly RelationId[], names: readonly unknown[],
       to: { schema, name, column: text(nodeOf(names[n], 'String')?.['sval']) ?? UNNAMED },
     })),
   )
-  return { ...query, outputs: [], stored: [...query.stored, ...stored] }
+  const { executesStatement: _, ...rest } = query
+  return { ...rest, outputs: [], stored: [...query.stored, ...stored] }
 }
