@@ -5,6 +5,7 @@ import {
   patternDetectors,
 } from '../packages/gateway/src/masking/detect/detectors.ts'
 import { mayHoldSensitive } from '../packages/gateway/src/masking/detect/may-hold.ts'
+import { properNameDetector } from '../packages/gateway/src/masking/detect/proper-names.ts'
 import type { Detector } from '../packages/gateway/src/masking/detect/span.ts'
 import { elapsed } from './masking/elapsed.ts'
 import { type LabelledText, labelledTexts } from './masking/labelled-texts.ts'
@@ -16,6 +17,7 @@ import {
   recall,
   type Sample,
   type Score,
+  type Scorer,
   score,
   total,
 } from './masking/score-spans.ts'
@@ -23,7 +25,9 @@ import { type Aim, formatAims, formatTable, number, progress } from './report.ts
 
 /** The types whose values have a pattern. */
 const PATTERNS = ['card', 'phone', 'us-ssn', 'email', 'iban', 'url', 'ip-address', 'driver-license'] as const
-const OTHERS = ['date', 'age', 'person', 'location', 'organization'] as const
+const CIRCUMSTANTIAL = ['date', 'age'] as const
+/** Found only where names are looked for, which is off by default. */
+const NAMES = ['person', 'location', 'organization'] as const
 /** Of these not a character may stay readable. */
 const NEVER_LEAKED = ['card', 'us-ssn', 'email', 'iban'] as const
 
@@ -43,23 +47,29 @@ function main(): boolean {
 }
 
 function detection(texts: readonly LabelledText[]): Aim[] {
-  const samples = texts.map(({ text, gold }): Sample => {
-    const found = detect(text, DETECTORS)
-    return { text, gold, found: found.map(({ entity, start, end }) => ({ type: entity, start, end })) }
-  })
-  const published = (types: readonly string[]): Score =>
-    total(types.map((type) => score(samples, type, 'published')))
-  const fixed = (types: readonly string[]): Score => total(types.map((type) => score(samples, type, 'fixed')))
-  const row = (name: string, types: readonly string[]): string[] => {
-    const [one, other] = [published(types), fixed(types)]
+  const samplesWith = (detectors: readonly Detector[]): readonly Sample[] =>
+    texts.map(({ text, gold }) => {
+      const found = detect(text, detectors)
+      return { text, gold, found: found.map(({ entity, start, end }) => ({ type: entity, start, end })) }
+    })
+  const samples = samplesWith(DETECTORS)
+  const named = samplesWith([...DETECTORS, properNameDetector])
+  const scored = (of: readonly Sample[], types: readonly string[], scorer: Scorer): Score =>
+    total(types.map((type) => score(of, type, scorer)))
+  const row = (name: string, of: readonly Sample[], types: readonly string[]): string[] => {
+    const [one, other] = [scored(of, types, 'published'), scored(of, types, 'fixed')]
     return [
       name,
       String(one.gold),
       ...[precision(one), recall(one), f2(one), f2(other)].map((value) => number(value, 3)),
-      `${number(100 * Math.max(...types.map((type) => leaked(samples, type))), 1)} %`,
+      `${number(100 * Math.max(...types.map((type) => leaked(of, type))), 1)} %`,
     ]
   }
-  const anything = samples.map(({ text, gold, found }): Sample => {
+  const kilobytes = texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / 1024
+  const withNames = elapsed(() => {
+    for (const { text } of texts) properNameDetector.find(text)
+  })
+  const anything = named.map(({ text, gold, found }): Sample => {
     const asPii = (spans: Sample['gold']): Sample['gold'] => spans.map((span) => ({ ...span, type: 'pii' }))
     return { text, gold: asPii(gold), found: asPii(found) }
   })
@@ -69,11 +79,12 @@ function detection(texts: readonly LabelledText[]): Aim[] {
       title: `What the detectors find in ${texts.length} labelled texts`,
       columns: ['type', 'labels', 'precision', 'recall', 'F2 published', 'F2 fixed', 'readable'],
       rows: [
-        ...PATTERNS.map((type) => row(type, [type])),
-        row('all eight', PATTERNS),
-        ...OTHERS.map((type) => row(type, [type])),
+        ...PATTERNS.map((type) => row(type, samples, [type])),
+        row('all eight', samples, PATTERNS),
+        ...CIRCUMSTANTIAL.map((type) => row(type, samples, [type])),
+        ...NAMES.map((type) => row(`${type} (off)`, named, [type])),
         [
-          'any type as one',
+          'any type, names on',
           String(all.gold),
           ...[precision(all), recall(all), f2(all), f2(score(anything, 'pii', 'fixed'))].map((value) =>
             number(value, 3),
@@ -83,17 +94,19 @@ function detection(texts: readonly LabelledText[]): Aim[] {
       ],
       notes: [
         'published: as presidio-research counts; fixed: only adjacent spans are one (bench/README.md)',
+        '(off): not among the default detectors',
+        `names take ${number(withNames / kilobytes)} µs per KB`,
         'readable: labels of which at least one letter or digit is covered by no span',
       ],
     })}\n`,
   )
-  const kilobytes = texts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) / 1024
   const cost = elapsed(() => {
     for (const { text } of texts) detect(text, DETECTORS)
   })
-  const f2OfPatterns = f2(published(PATTERNS))
+  const f2OfPatterns = f2(scored(samples, PATTERNS, 'published'))
   const worst = Math.max(...NEVER_LEAKED.map((type) => leaked(samples, type)))
   return [
+    { what: 'F2 of any type, names on', aim: '≥ 0.720', got: number(f2(all), 3), met: f2(all) >= 0.72 },
     { what: 'F2 of the eight', aim: '≥ 0.965', got: number(f2OfPatterns, 3), met: f2OfPatterns >= 0.965 },
     {
       what: 'readable cards, SSNs, e-mails, IBANs',

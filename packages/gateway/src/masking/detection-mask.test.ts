@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { DetectionMasks } from './detection-mask.ts'
 
 const masks = new DetectionMasks()
-const mask = masks.for([])
+const mask = masks.for([], false)
 
 describe('the mask of what detectors find', () => {
   test('names the class in place of the value and leaves the rest', () => {
@@ -23,11 +23,17 @@ describe('the mask of what detectors find', () => {
   })
 
   test('finds what users have written patterns for, beside the rest', () => {
-    const own = masks.for([{ dataClass: 'crm.project', pattern: 'project [a-z]+' }])
+    const own = masks.for([{ dataClass: 'crm.project', pattern: 'project [a-z]+' }], false)
     expect(own.apply('ask a@example.com about project bluewhale', 'text')).toBe(
       'ask [pii.email] about [crm.project]',
     )
     expect(own.apply('{"x": "project bluewhale"}', 'json')).toBe('{"x": "[crm.project]"}')
     expect(mask.apply('project bluewhale', 'text')).toBe('project bluewhale')
+  })
+
+  test('finds names and places only where that is wanted', () => {
+    const text = 'I met Ana Lima in Portugal'
+    expect(masks.for([], true).apply(text, 'text')).toBe('I met [pii.name] in [pii.location]')
+    expect(mask.apply(text, 'text')).toBe(text)
   })
 })

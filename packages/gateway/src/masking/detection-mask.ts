@@ -5,6 +5,7 @@ import { classOf } from './default-classes.ts'
 import { replaceDetected } from './detect/detection-stream.ts'
 import { patternDetectors } from './detect/detectors.ts'
 import { mayHoldSensitive } from './detect/may-hold.ts'
+import { properNameDetector } from './detect/proper-names.ts'
 import type { Span } from './detect/span.ts'
 import { userPatternDetector } from './detect/user-pattern.ts'
 import { maskJson } from './mask-json.ts'
@@ -17,10 +18,13 @@ const MAX_SETS = 8
 export class DetectionMasks {
   readonly #masks = new LRUCache<string, Mask>({ max: MAX_SETS })
 
-  /** @throws PatternInvalid */
-  for(patterns: readonly ClassPattern[]): Mask {
-    const key = JSON.stringify(patterns)
-    const mask = this.#masks.get(key) ?? detectionMask(patterns)
+  /**
+   * @param names whether names and places are looked for as well, which takes many another word for one
+   * @throws PatternInvalid
+   */
+  for(patterns: readonly ClassPattern[], names: boolean): Mask {
+    const key = JSON.stringify([patterns, names])
+    const mask = this.#masks.get(key) ?? detectionMask(patterns, names)
     this.#masks.set(key, mask)
     return mask
   }
@@ -30,13 +34,13 @@ export class DetectionMasks {
  * A mask for texts that nobody classified: replaces what detectors find by the name of its class, `[pii.email]`, and leaves
  * everything else as it is. Texts and JSON only; other types hold what their column says.
  */
-function detectionMask(patterns: readonly ClassPattern[]): Mask {
-  const own = patterns.map(userPatternDetector)
+function detectionMask(patterns: readonly ClassPattern[], names: boolean): Mask {
+  const own = [...patterns.map(userPatternDetector), ...(names ? [properNameDetector] : [])]
   const all = [...patternDetectors(), ...own]
   const name = ({ entity, rule }: Span): string =>
     `[${entity === 'custom' && rule !== undefined ? rule : classOf(entity)}]`
   const replace = (text: string): string => {
-    // Our own detectors are only asked where their formats can be; what users' patterns look for, nobody knows.
+    // Formats are only looked for where they can be; what users' patterns and names look like, nobody knows.
     const detectors = mayHoldSensitive(text) ? all : own
     return detectors.length === 0 ? text : replaceDetected(text, detectors, name)
   }

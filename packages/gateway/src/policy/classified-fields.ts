@@ -63,14 +63,15 @@ interface Classified {
 /** Which columns of one target hold which classes of data. */
 export class ClassifiedFields {
   readonly #tables = new Map<string, Classified>()
-  /** Texts without a class are looked through. */
-  readonly detectsTexts: boolean
+  /** Texts without a class are looked through; `names`: for names and places, too. */
+  readonly detects: false | 'formats' | 'names'
 
   constructor(
     classifications: readonly (Pick<Classification, 'fields' | 'clear' | 'unlisted'> &
       Partial<Pick<Classification, 'texts'>>)[],
   ) {
-    this.detectsTexts = classifications.some(({ texts }) => texts === 'detect')
+    const wanted = new Set(classifications.map(({ texts }) => texts))
+    this.detects = wanted.has('detect-names') ? 'names' : wanted.has('detect') ? 'formats' : false
     for (const { fields, clear, unlisted } of classifications) {
       for (const { field, class: name } of fields) {
         const known = this.#tableOf(field)
@@ -106,7 +107,7 @@ export class ClassifiedFields {
       for (const classes of columns.values()) for (const { name } of classes) names.add(name)
       if (masksUnlisted) names.add(UNLISTED)
     }
-    if (this.detectsTexts) names.add(DETECTED)
+    if (this.detects !== false) names.add(DETECTED)
     return names
   }
 

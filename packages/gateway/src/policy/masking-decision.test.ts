@@ -182,7 +182,7 @@ test('definitions in the catalog are searched for values that nobody classified'
     action: 'select',
     resource: { type: 'Table', schema: 'pg_catalog', table: 'pg_indexes' },
   }
-  expect(planOf(decide({}, ANA, [read]))).toMatchObject({ detects: true })
+  expect(planOf(decide({}, ANA, [read]))).toMatchObject({ detects: 'formats' })
 })
 
 test('a parameter that is compared with a tokenised column may be a token', () => {
@@ -223,8 +223,10 @@ describe('texts without a class', () => {
   }
 
   test('are looked through where the classification says so, and are not masked whole', () => {
-    expect(plansOf(detecting)).toMatchObject({ detects: true, columns: [undefined] })
+    expect(plansOf(detecting)).toMatchObject({ detects: 'formats', columns: [undefined] })
     expect(plansOf(point)).toBeUndefined()
+    const naming = pointOf(POLICIES, CLASSES.replace('fields:', 'texts: detect-names\nfields:'))
+    expect(plansOf(naming)).toMatchObject({ detects: 'names' })
   })
 
   test('are shown as they are to whoever may see what is detected', () => {

@@ -34,7 +34,7 @@ export interface MaskPlan {
    * What looks like a sensitive value is hidden in texts that have no class, too: the target's classification says so, or
    * definitions are read that may quote values (an index's WHERE).
    */
-  readonly detects: boolean
+  readonly detects: false | 'formats' | 'names'
   /** The column that each column of the result is, unchanged, masked or not. */
   readonly origins: readonly (SourceColumn | undefined)[]
   readonly parameters: readonly {
@@ -105,16 +105,18 @@ export function decideMasking(
   if (stored !== undefined) return stored
   const told = inferences(principal, flows, hidden)
   if (told.effect === 'deny') return told
-  const detects = reading.operations.some(
+  const looksThrough = reading.operations.some(
     ({ resource }) =>
       resource.type === 'Table' && (isSystem(resource.schema) || hiddenClasses.includes(DETECTED)),
   )
+  const ofTarget = point.resources.fields.get(target.name)?.detects
+  const detects = !looksThrough ? false : ofTarget === 'names' ? 'names' : 'formats'
   const masked = (name: string): MaskedClass => maskedClass(name, point.resources.dataClasses)
   const plans = flows.map((flow) => planFor(flow, hidden, all, masked, detects))
   const hidesSomething = plans.some(
     (plan) =>
       plan.hidesTexts ||
-      plan.detects ||
+      plan.detects !== false ||
       plan.beyond !== undefined ||
       plan.parameters.length > 0 ||
       plan.columns.some((column) => column !== undefined),
@@ -129,7 +131,7 @@ function planFor(
   hidden: HiddenData,
   all: readonly string[],
   masked: (name: string) => MaskedClass,
-  detects: boolean,
+  detects: MaskPlan['detects'],
 ): MaskPlan {
   const anything: ColumnPlan | undefined =
     all.length === 0 ? undefined : { classes: all.map((name) => ({ dataClass: masked(name) })) }

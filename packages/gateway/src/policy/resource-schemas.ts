@@ -101,8 +101,11 @@ export const CLASSIFICATION = z.strictObject({
   fields: z.array(z.strictObject({ field: FIELD, class: CLASS_NAME })).min(1),
   /** Columns of the same tables that are listed neither here nor in `fields`, those to come included. */
   unlisted: z.enum(['clear', 'mask']).default('clear'),
-  /** Texts and JSON of the target that have no class: looked through for what is sensitive, or shown as they are. */
-  texts: z.enum(['clear', 'detect']).default('clear'),
+  /**
+   * Texts and JSON of the target that have no class: looked through for what is sensitive, also for names and places, or shown
+   * as they are.
+   */
+  texts: z.enum(['clear', 'detect', 'detect-names']).default('clear'),
   /** With `unlisted: mask`: columns that hold nothing sensitive. */
   clear: z.array(FIELD).default([]),
 })

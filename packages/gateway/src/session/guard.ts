@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Catalog } from '../access/catalog.ts'
 import type { GrantedApproval } from '../access/approval.ts'
-import type { HiddenColumns } from '../access/masking.ts'
+import type { HiddenColumns, Mask } from '../access/masking.ts'
 import type { DetectionMasks } from '../masking/detection-mask.ts'
 import type {
   AccessContext,
@@ -181,7 +181,7 @@ export class SessionGuard implements Guard {
     const changesCatalog = operations.some((operation) => CHANGES_CATALOG.has(operation.action))
     if (changesCatalog) this.#catalogs.mayChange(this.#target)
     const { policies, alarms, guesses } = decision
-    const detector = this.#masks.detector.for(this.#point.resources.patterns)
+    const detector = (names: boolean): Mask => this.#masks.detector.for(this.#point.resources.patterns, names)
     const masks = decision.masks?.map((plan) =>
       statementMasks(plan, this.#masks.shelf, this.catalog, detector),
     )

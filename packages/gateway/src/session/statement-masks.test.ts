@@ -29,7 +29,7 @@ test('a column’s own value is masked as its class says, what was computed from
     ],
     origins: [source('id'), source('email'), undefined],
   }
-  const masks = statementMasks(plan, shelf, CATALOG, undefined)
+  const masks = statementMasks(plan, shelf, CATALOG, () => undefined)
   expect(masks.columns.map((mask) => mask?.method)).toEqual([undefined, 'token', 'redact'])
   expect(masks.columns[2]?.apply('moc.elpmaxe@ana', 'text')).not.toContain('ana')
   expect(masks.origins).toEqual([
@@ -44,7 +44,7 @@ test('only what is below a path is masked in JSON, and all of it where it is no 
     ...NOTHING,
     columns: [{ classes: [{ dataClass: IBAN, path: ['bank', 'iban'] }], plain: source('profile') }],
   }
-  const mask = statementMasks(plan, shelf, CATALOG, undefined).columns[0]
+  const mask = statementMasks(plan, shelf, CATALOG, () => undefined).columns[0]
   const masked = JSON.parse(mask?.apply('{"bank": {"iban": "DE02", "name": "B"}, "age": 3}', 'json') ?? '')
   expect(masked).toEqual({ bank: { iban: expect.not.stringContaining('DE02'), name: 'B' }, age: 3 })
   expect(mask?.apply('DE02 is my iban', 'text')).not.toContain('DE02')
@@ -55,7 +55,7 @@ test('a token that comes in as a parameter can be turned back', () => {
     ...NOTHING,
     parameters: [{ number: 1, column: source('email'), dataClass: EMAIL }],
   }
-  const [parameter] = statementMasks(plan, shelf, CATALOG, undefined).parameters ?? []
+  const [parameter] = statementMasks(plan, shelf, CATALOG, () => undefined).parameters ?? []
   const token = parameter?.mask.apply('ana@example.com', 'text') ?? ''
   expect(token).not.toContain('ana@example.com')
   expect(parameter?.mask.restore?.(token, 'text')).toBe('ana@example.com')

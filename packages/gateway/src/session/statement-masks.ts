@@ -39,13 +39,13 @@ export class MaskShelf {
 
 /**
  * Turns what policy decided to hide into masks, with the target's own names for the columns.
- * @param detector for values that nobody classified; undefined: there is none
+ * @param detector for values that nobody classified, and for names as well
  */
 export function statementMasks(
   plan: MaskPlan,
   shelf: MaskShelf,
   catalog: Catalog,
-  detector: Mask | undefined,
+  detector: (names: boolean) => Mask | undefined,
 ): ResultMasks {
   const find = columnFinder(catalog)
   const origins = plan.origins.map((source) => {
@@ -63,7 +63,7 @@ export function statementMasks(
     columns: plan.columns.map((column) => column && maskOf(column, shelf)),
     beyond: plan.beyond && maskOf(plan.beyond, shelf),
     hidesTexts: plan.hidesTexts,
-    detector: plan.detects ? detector : undefined,
+    detector: plan.detects === false ? undefined : detector(plan.detects === 'names'),
     origins,
     ...(parameters.length === 0 ? {} : { parameters }),
   }
