@@ -60,7 +60,8 @@ let unique = 0
 /** A statement of ana's that waits on the wire for people. */
 async function waiting(sql = `UPDATE customers SET name = $1 WHERE id = ${unique++} + 100000`): Promise<{
   readonly id: string
-  readonly result: Promise<'ran' | string>
+  /** `ran`, or the error. */
+  readonly result: Promise<string>
 }> {
   const client = await world.access.connect('ana')
   const before = new Set(await ids())

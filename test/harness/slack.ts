@@ -60,7 +60,7 @@ export class SlackStandIn implements AsyncDisposable {
     slack.#http.on('upgrade', (request, socket, head) => {
       slack.#sockets.handleUpgrade(request, socket, head, (client) => {
         slack.#connected = client
-        client.on('message', (data) => slack.#acknowledge(String(data)))
+        client.on('message', (data: Buffer) => slack.#acknowledge(data.toString('utf8')))
         client.on('close', () => {
           if (slack.#connected === client) slack.#connected = undefined
         })
@@ -161,7 +161,7 @@ export class SlackStandIn implements AsyncDisposable {
       const call = this.calls.findLast(
         ({ method, args }) => method === 'chat.postEphemeral' && args['user'] === user,
       )
-      return call === undefined ? undefined : String(call.args['text'])
+      return call === undefined ? undefined : textOf(call.args['text'])
     })
   }
 
@@ -186,8 +186,7 @@ export class SlackStandIn implements AsyncDisposable {
     const args: Record<string, unknown> = (request.headers['content-type'] ?? '').includes('json')
       ? (JSON.parse(text || '{}') as Record<string, unknown>)
       : Object.fromEntries(new URLSearchParams(text))
-    const token =
-      /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? String(args['token'] ?? '')
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? textOf(args['token'])
     this.calls.push({ method, token, args })
     const answer = this.broken.has(method) ? { ok: false, error: 'internal_error' } : this.#api(method, args)
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -204,16 +203,16 @@ export class SlackStandIn implements AsyncDisposable {
         return { ok: true, team_id: TEAM, user_id: 'U0BOT', bot_id: 'B0BOT' }
       case 'chat.postMessage': {
         const ts = `1700000000.${String(this.#n++).padStart(6, '0')}`
-        this.#keep(String(args['channel']), ts, args, blocks as Block[])
+        this.#keep(textOf(args['channel']), ts, args, blocks as Block[])
         return { ok: true, channel: args['channel'], ts }
       }
       case 'chat.update':
-        this.#keep(String(args['channel']), String(args['ts']), args, blocks as Block[])
+        this.#keep(textOf(args['channel']), textOf(args['ts']), args, blocks as Block[])
         return { ok: true, channel: args['channel'], ts: args['ts'] }
       case 'chat.postEphemeral':
         return { ok: true, message_ts: '1.1' }
       case 'users.info': {
-        const user = this.users.get(String(args['user']))
+        const user = this.users.get(textOf(args['user']))
         if (user === undefined) return { ok: false, error: 'user_not_found' }
         const profile = { email: user.email }
         const confirmed = user.emailConfirmed ?? false
@@ -224,7 +223,7 @@ export class SlackStandIn implements AsyncDisposable {
       }
       case 'views.open': {
         const view = typeof args['view'] === 'string' ? (JSON.parse(args['view']) as object) : args['view']
-        this.views.set(String(args['trigger_id']), view as Record<string, unknown>)
+        this.views.set(textOf(args['trigger_id']), view as Record<string, unknown>)
         return { ok: true, view }
       }
       default:
@@ -238,7 +237,7 @@ export class SlackStandIn implements AsyncDisposable {
     args: Readonly<Record<string, unknown>>,
     blocks: readonly Block[],
   ): void {
-    this.messages.set(`${channel} ${ts}`, { channel, ts, text: String(args['text']), blocks })
+    this.messages.set(`${channel} ${ts}`, { channel, ts, text: textOf(args['text']), blocks })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -247,4 +246,8 @@ export class SlackStandIn implements AsyncDisposable {
     this.#http.closeAllConnections()
     await new Promise((resolve) => this.#http.close(resolve))
   }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -26,6 +26,8 @@ import { decided, expired, isOpen, usableSeconds, used, withdrawn } from './tran
 /** A request that waits, or has its answer already. */
 export interface WaitingApproval {
   readonly id: string
+  /** People have said yes already. */
+  readonly isGranted: boolean
   readonly expiresAt: Date
   /** Granted, or how it ended otherwise. Never rejects. */
   readonly outcome: Promise<Approval>
@@ -369,7 +371,7 @@ export class Approvals implements Disposable {
       if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id)
       if (!durable) void this.#abandon(id, because)
     }
-    return { id, expiresAt, outcome: promise, leave }
+    return { id, isGranted: false, expiresAt, outcome: promise, leave }
   }
 
   async #withdraw(id: string, because: string): Promise<void> {
@@ -478,6 +480,7 @@ const RETRY_MS = 5_000
 function answered(approval: Approval): WaitingApproval {
   return {
     id: approval.id,
+    isGranted: true,
     expiresAt: approval.expiresAt,
     outcome: Promise.resolve(approval),
     leave: () => undefined,

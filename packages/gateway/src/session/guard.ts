@@ -73,6 +73,7 @@ export class SessionGuard implements Guard {
   readonly #principal: Principal
   readonly #target: Target
   readonly #context: Omit<AccessContext, 'now'>
+  readonly #connection: GrantedApproval | undefined
   readonly #point: DecisionPoint
   readonly #catalogs: Catalogs
   readonly #shared: Verdicts
@@ -90,6 +91,8 @@ export class SessionGuard implements Guard {
     readonly principal: Principal
     readonly target: Target
     readonly context: Omit<AccessContext, 'now'>
+    /** What people said to this connection, where policy asks for it. */
+    readonly connection?: GrantedApproval | undefined
     readonly point: DecisionPoint
     readonly catalogs: Catalogs
     /** What `catalogs` gave when the session opened. */
@@ -114,6 +117,7 @@ export class SessionGuard implements Guard {
     this.#principal = options.principal
     this.#target = options.target
     this.#context = options.context
+    this.#connection = options.connection
     this.#point = options.point
     this.#catalogs = options.catalogs
     this.#shared = options.verdicts
@@ -173,6 +177,7 @@ export class SessionGuard implements Guard {
       target: this.#target,
       reading,
       context,
+      connection: this.#connection,
     })
     if (reading.facts.reading === 'complete') this.#metrics.decided((performance.now() - began) / 1000)
     const operations = reading.operations.length === 0 ? [CONNECT] : reading.operations

@@ -17,11 +17,11 @@ import type { ProtocolAdapter } from '../protocols/contract.ts'
 import type { Recordings } from '../recording/recordings.ts'
 import type { SessionRecording } from '../recording/session-recording.ts'
 import type { Catalogs } from './catalogs.ts'
-import { approvedConnection } from './connection-approval.ts'
+import { type ApprovedConnection, approvedConnection } from './connection-approval.ts'
 import { CountedRecorder } from './counted-recorder.ts'
 import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
-import type { LiveSessions } from './live-sessions.ts'
+import type { LiveSession, LiveSessions } from './live-sessions.ts'
 import type { FollowedSessions } from './followed-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
 import { privilegesFor } from './privileges-for.ts'
@@ -129,13 +129,13 @@ export async function serve(
         context: approval === undefined ? now : { ...now, approval },
       })
     let decision = connect()
+    let approved: ApprovedConnection | undefined
     if (decision.effect === 'deny' && decision.approval !== undefined) {
       const policyVersion = services.point.version
       const asked = { principal, target, context, policyVersion, need: decision.approval, reported }
       const { approvals, approvalUrl } = services
-      decision = connect(
-        await inTime(approvedConnection(asked, approvals, approvalUrl, origin.onApproval), admission),
-      )
+      approved = await inTime(approvedConnection(asked, approvals, approvalUrl, origin.onApproval), admission)
+      decision = connect(approved.approval)
     }
     services.metrics.decided((performance.now() - began) / 1000)
     tally[decision.effect]++
@@ -155,6 +155,7 @@ export async function serve(
 
     using live = services.live.open({ id, principal, target, context, ticketId: proven.ticketId }, stop)
     if (proven.deadline !== undefined) live.endAt(proven.deadline)
+    using _approval = endedWith(approved, live, services.approvals)
     const opening = AbortSignal.any([admission, live.signal])
     if (proven.confirm !== undefined) await inTime(proven.confirm(), opening)
 
@@ -211,6 +212,7 @@ export async function serve(
         principal,
         target,
         context,
+        connection: approved?.approval,
         point: services.point,
         catalogs: services.catalogs,
         catalog,
@@ -266,6 +268,21 @@ function reportedBy(
     ...(clientSession === undefined ? {} : { clientSession }),
     ...(toolUseId === undefined ? {} : { toolUseId }),
   }
+}
+
+/** A connection that people have approved ends when their word does: at its deadline, or when it is taken back. */
+function endedWith(
+  approved: ApprovedConnection | undefined,
+  live: LiveSession,
+  approvals: Pick<Approvals, 'feed'>,
+): Disposable | undefined {
+  if (approved === undefined) return undefined
+  live.endAt(approved.until)
+  return approvals.feed.subscribe(({ type, approval }) => {
+    if (approval.id !== approved.approval.id || (type !== 'withdrawn' && type !== 'expired')) return
+    const why = approval.closedBecause ?? type
+    live.end(new SallyportError('SESSION_ENDED', `the approval of this connection has ended: ${why}`))
+  })
 }
 
 /** Aborts after `ms`, or with `stop`. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { App, LogLevel, SocketModeReceiver } from '@slack/bolt'
-import type { BlockAction, ButtonAction, Logger, types, ViewSubmitAction } from '@slack/bolt'
+import type { BlockAction, ButtonAction, Logger, ViewSubmitAction } from '@slack/bolt'
 import { LRUCache } from 'lru-cache'
 import { SallyportError } from '../../access/errors.ts'
 import type { Principal } from '../../access/model.ts'
@@ -78,6 +78,7 @@ export class SlackApprovals implements AsyncDisposable {
     const clientOptions = {
       slackApiUrl: settings.apiUrl,
       retryConfig: { retries: 3 },
+      timeout: TIMEOUT_MS,
       allowAbsoluteUrls: false,
     }
     const logger = quietLogger(log)
@@ -188,15 +189,15 @@ export class SlackApprovals implements AsyncDisposable {
     if (approval.state !== 'pending') return
     for (const channel of this.#channelsOf(approval)) {
       if (posted.some((message) => message.channel === channel)) continue
-      const { ts } = await this.#client.chat.postMessage({
+      const answer: object = await this.#client.apiCall('chat.postMessage', {
         ...this.#token(),
         channel,
         ...content,
         unfurl_links: false,
         unfurl_media: false,
       })
-      if (ts === undefined) continue
-      await messages.put({ approvalId: id, channel, ts })
+      if (!('ts' in answer) || typeof answer.ts !== 'string') continue
+      await messages.put({ approvalId: id, channel, ts: answer.ts })
     }
   }
 

@@ -229,7 +229,7 @@ describe('the payload', () => {
     webhooks().send(payload)
     webhooks({ statement: true }).send(payload)
     await fate().toEqual(['webhook.deliver', 'webhook.deliver'])
-    expect(received.map(({ body }) => body.includes('UPDATE orders')).toSorted()).toEqual([false, true])
+    expect(received.filter(({ body }) => body.includes('UPDATE orders'))).toHaveLength(1)
   })
 
   test.each(['previewed', 'progress'] as const)('%s is not told', (type) => {
