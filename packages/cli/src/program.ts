@@ -6,6 +6,7 @@ import { connectCommand } from './commands/connect.ts'
 import { devCommand } from './commands/dev.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { leasesCommand } from './commands/leases.ts'
+import { policyCommand } from './commands/policy.ts'
 import { queryCommand } from './commands/query.ts'
 import { runCommand } from './commands/run.ts'
 import { serveCommand } from './commands/serve.ts'
@@ -27,6 +28,7 @@ const COMMANDS = [
   sessionsCommand,
   leasesCommand,
   applyCommand,
+  policyCommand,
   classifyCommand,
 ]
 

@@ -49,6 +49,13 @@ export async function gatewayUrl(world: World, options: GlobalOptions): Promise<
   return new URL(text)
 }
 
+/** Whether somebody said where a gateway is, or one of this folder runs, and there is a token to show to it. */
+export async function hasGateway(world: World, options: GlobalOptions): Promise<boolean> {
+  const named = options.gateway ?? world.env['SALLYPORT_URL'] ?? (await devState(world))?.gateway
+  const { SALLYPORT_TOKEN: token, SALLYPORT_TOKEN_FILE: file } = world.env
+  return named !== undefined && (options.tokenFile ?? token ?? file) !== undefined
+}
+
 /**
  * The bearer token, from a place that no process list shows: `--token-file`, SALLYPORT_TOKEN, SALLYPORT_TOKEN_FILE.
  * @throws CliFailure (authentication) when there is none
