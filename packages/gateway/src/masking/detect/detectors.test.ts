@@ -18,6 +18,15 @@ const FOUND: readonly [Entity, string][] = [
   ['phone', "They're not answering at «516 466 638»"],
   ['card', 'paid with «4111 1111 1111 1111»'],
   ['card', '«378282246310005»'],
+  ['card', 'item 12 «4111 1111 1111 1111» 3 pieces'],
+  ['card', '«122000000000003»'],
+  ['iban', '«BR97 0036 0305 0000 1000 9795 493P 1»'],
+  ['us-ssn', '«078.05.1123»'],
+  ['us-ssn', '«078 05 1123»'],
+  ['ip-address', '«10.0.0.0/8», not 10.1'],
+  ['ip-address', '«fe80::1%eth0/64»'],
+  ['ip-address', '«2001:db8::/32».'],
+  ['ip-address', '[«::ffff:192.168.1.1»]:80'],
   ['card', 'the limit for card «584528792610»?'],
   ['iban', '«GB82 WEST 1234 5698 7654 32»'],
   ['iban', '«de89370400440532013000»'],
@@ -81,7 +90,10 @@ describe.each(FOUND)('%s in %j', (entity, marked) => {
 
 test.each([
   'order 4111111111111112 of 2021-03-04',
-  'version 10.2.3.4.5 and 1.2.3',
+  'version 1.2.3',
+  'MAC aa:bb:cc:dd:ee:ff, ratio 1:2:3:4',
+  'text192.168.1.1 and fe80::1text',
+  '2001:db8::256.1.1.1x',
   'at 12:30:15 on 2020-01-01',
   'std::vector and a::b',
   'GB82WEST12345698765433',
@@ -126,4 +138,47 @@ test('spans are in order, inside of the text and do not overlap, whatever the te
       }
     }),
   )
+})
+
+test('several cards in a row are several', () => {
+  const text = '4012888888881881 4012-8888-8888-1881 4012 8888 8888 1881'
+  expect(detect(text, detectors).map(({ entity, start, end }) => [entity, start, end])).toEqual([
+    ['card', 0, 16],
+    ['card', 17, 36],
+    ['card', 37, 56],
+  ])
+})
+
+test('takes time in proportion to the text, whatever it is made of', () => {
+  const pieces = [
+    'GB82 A1B2 ',
+    'A1',
+    '1 ',
+    '12-',
+    'a@',
+    'a@b.',
+    'eyJaaaaaaaa.',
+    'xoxb-',
+    'secret=',
+    '://a:',
+    '1.',
+    '1:',
+    '::',
+  ]
+  const all = [...detectors, ...CIRCUMSTANTIAL_DETECTORS]
+  const began = performance.now()
+  for (const piece of [
+    ...pieces,
+    '(1',
+    '+1',
+    'born ',
+    '-----BEGIN PRIVATE KEY-----',
+    'AKIA',
+    'www.a',
+    'Jan 1 ',
+  ]) {
+    detect(piece.repeat(Math.ceil(65_536 / piece.length)), all)
+  }
+  // Some seconds; quadratic would be hours.
+  expect(performance.now() - began).toBeLessThan(25_000)
 })

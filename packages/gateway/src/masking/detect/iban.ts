@@ -2,7 +2,8 @@ import { countrySpecs, isValidIBAN } from 'ibantools'
 import { follows } from './span.ts'
 import type { Detector } from './span.ts'
 
-const CANDIDATE = /(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,10}(?![A-Z0-9])/gi
+// A letter or digit at a time, so that there is one way only to match: groups of any length would have thousands.
+const CANDIDATE = /(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,34}(?![A-Z0-9])/gi
 /** Asked first: no letter and digits, no IBAN. */
 const HOLDS_IBAN = /[A-Z]{2}\d{2}[ -]?[A-Z0-9]{2}/i
 const WORDS = /\b(?:iban|account|konto|compte|cuenta|conto|rekening)\b/i

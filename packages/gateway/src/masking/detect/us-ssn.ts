@@ -17,8 +17,8 @@ export const usSsnDetector: Detector = {
     if (!holdsNumber(text)) return spans
     for (const { 0: found, 1: separator, index } of text.matchAll(WRITTEN)) {
       const isNamed = follows(text, index, WORDS)
-      if (separator !== '-' && !isNamed) continue
-      spans.push({ entity: 'us-ssn', start: index, end: index + found.length, score: isNamed ? 1 : 0.85 })
+      const score = isNamed ? 1 : separator === '-' ? 0.85 : 0.76
+      spans.push({ entity: 'us-ssn', start: index, end: index + found.length, score })
     }
     for (const { 0: found, index } of text.matchAll(BARE)) {
       if (NOBODYS.has(found) || !follows(text, index, WORDS)) continue
