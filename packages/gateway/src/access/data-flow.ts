@@ -34,8 +34,9 @@ export interface DataFlow {
 }
 
 export interface OutputColumn {
+  /** Of a view's column: the stored ones below it and the view's own; of a partition's: its table's, too. */
   readonly sources: readonly SourceColumn[] | 'anything'
-  /** The one source's value, unchanged: it has the column's type and may be masked by that type. */
+  /** The value of its sources, unchanged: it has the column's type and may be masked by that type. */
   readonly isPlain: boolean
 }
 

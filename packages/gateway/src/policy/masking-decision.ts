@@ -146,10 +146,10 @@ function planFor(
   }
   const columnFor = ({ sources, isPlain }: OutputColumn): ColumnPlan | undefined => {
     const plan = within(sources)
-    const [only, ...others] = sources === 'anything' ? [] : sources
-    return plan !== undefined && isPlain && only !== undefined && others.length === 0
-      ? { ...plan, plain: only }
-      : plan
+    if (plan === undefined || !isPlain || sources === 'anything') return plan
+    // A view's column and the one below it, a partition's and its table's, hold the same value: either may be classified.
+    const classified = sources.find((source) => hidden.of(source).length > 0)
+    return classified === undefined ? plan : { ...plan, plain: classified }
   }
   const touched = within(flow.touched)
   const outputs = flow.outputs === 'unknown' ? [] : flow.outputs

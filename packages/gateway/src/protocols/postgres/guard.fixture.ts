@@ -34,7 +34,7 @@ export async function directReader(): Promise<SqlReader> {
     if (refused !== undefined) return opaqueReading(refused)
     if (text === '') return combineReadings([])
     try {
-      return combineReadings(readStatements(parseSync(text), new CatalogIndex(catalog), names))
+      return combineReadings(readStatements(parseSync(text), new CatalogIndex(catalog, parseSync), names))
     } catch {
       return opaqueReading('it cannot be parsed')
     }

@@ -45,7 +45,7 @@ function answer(question: ParserQuestion): ParserAnswer {
 
 function keep({ key, catalog, forget }: CatalogDelivery): void {
   if (forget !== undefined) catalogs.delete(forget)
-  catalogs.set(key, new CatalogIndex(catalog))
+  catalogs.set(key, new CatalogIndex(catalog, parseSync))
 }
 
 const port = parentPort

@@ -1,6 +1,7 @@
-import { combineFlows, UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import { combineFlows, type DataFlow, UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Grant } from '../../access/capability.ts'
 import type { Operation } from '../../access/model.ts'
+import { executedFlow, type ExecutedName } from './executed-flow.ts'
 import type { SqlReading } from './reading.ts'
 import { opaqueReading } from './reading.ts'
 import type { NameChanges } from './search-path.ts'
@@ -26,7 +27,7 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
   const because = statements.find(({ opaqueBecause }) => opaqueBecause !== undefined)?.opaqueBecause
   const facts = statements.map((statement) => statement.facts)
   const operations = unique(statements.flatMap((statement) => statement.operations))
-  const flows = statements.map(({ flow }) => flow)
+  const flows = followNames(statements)
   const calls = unique(statements.flatMap((statement) => statement.calls ?? []))
   return {
     operations: operations.length > 0 ? operations : [CONNECT],
@@ -57,6 +58,18 @@ export function combineReadings(statements: readonly SqlReading[]): SqlReading {
 
 function unique<T>(items: readonly T[]): readonly T[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
+}
+
+/** The flow of each statement, with that of what it runs by a name that an earlier one of the same text has made. */
+function followNames(statements: readonly SqlReading[]): readonly DataFlow[] {
+  const made: { readonly name: ExecutedName; readonly flow: DataFlow }[] = []
+  return statements.map((statement) => {
+    const flow = made.reduce((all, one) => executedFlow(all, one.name, one.flow), statement.flow)
+    const { prepares, declares } = statement
+    if (prepares !== undefined) made.push({ name: { kind: 'statement', name: prepares }, flow })
+    if (declares !== undefined) made.push({ name: { kind: 'cursor', name: declares.name }, flow })
+    return flow
+  })
 }
 
 /** Names that stand for what was there before: whoever runs what the same text has made does what the text does anyway. */

@@ -1,10 +1,20 @@
-import type { Catalog, Relation, RelationId, Routine } from '../../access/catalog.ts'
+import type { Catalog, ForeignKey, Relation, RelationId, Routine } from '../../access/catalog.ts'
+import type { SourceColumn } from '../../access/data-flow.ts'
 import type { RelationName } from './reading.ts'
 import type { SearchPath } from './search-path.ts'
+import type { ViewReading } from './view-reading.ts'
+
+/** PostgreSQL's parser: throws for what is not in its grammar. */
+export type ParseSql = (sql: string) => unknown
 
 /** A catalog, ready to be asked by name. Made once per catalog: statements are many. */
 export class CatalogIndex {
   readonly catalog: Catalog
+  readonly parse: ParseSql
+  /** What was made of the definitions of views, and of the columns of relations, for all statements under this catalog. */
+  readonly views = new Map<Relation, ViewReading | 'being read'>()
+  readonly stored = new Map<Relation, readonly StoredColumn[]>()
+  readonly #sources = new Map<string, SourceColumn>()
   readonly #relations = new Map<string, Relation>()
   readonly #routines = new Map<string, Routine[]>()
   readonly #children = new Map<string, Relation[]>()
@@ -13,13 +23,15 @@ export class CatalogIndex {
   /** PostgreSQL's own relations are listed, so that a name that is not among them is none of theirs. */
   readonly knowsSystem: boolean
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, parse: ParseSql) {
     this.catalog = catalog
+    this.parse = parse
     let knowsSystem = false
     for (const relation of catalog.relations) {
       this.#relations.set(idOf(relation), relation)
       if (relation.schema === 'pg_catalog') knowsSystem = true
-      for (const { references } of relation.foreignKeys) add(this.#referrers, idOf(references), relation)
+      const referred = new Set(relation.foreignKeys.map(({ references }) => idOf(references)))
+      for (const id of referred) add(this.#referrers, id, relation)
       for (const parent of relation.parents) add(this.#children, idOf(parent), relation)
     }
     for (const routine of catalog.functions) add(this.#routines, routine.name, routine)
@@ -41,6 +53,29 @@ export class CatalogIndex {
     return this.#referrers.get(idOf(relation)) ?? []
   }
 
+  /** Foreign keys that refer to this relation. */
+  keysTo(relation: RelationId): readonly Referring[] {
+    return this.referrersOf(relation).flatMap((from) =>
+      from.foreignKeys
+        .filter(({ references }) => idOf(references) === idOf(relation))
+        .map((key) => ({ from, key })),
+    )
+  }
+
+  /**
+   * A column as a source of values: one object for each, so that sets of them can be put together.
+   * @param relation one of the catalog's, and `column` one of its columns: what is kept here is kept for good
+   */
+  source({ schema, name }: RelationId, column: string): SourceColumn {
+    const key = `${schema}\0${name}\0${column}`
+    let source = this.#sources.get(key)
+    if (source === undefined) {
+      source = { schema, name, column }
+      this.#sources.set(key, source)
+    }
+    return source
+  }
+
   /** Users' functions of this name, in any schema. */
   routines(name: string): readonly Routine[] {
     return this.#routines.get(name) ?? []
@@ -50,6 +85,17 @@ export class CatalogIndex {
   hasOwnOperator(name: string, schema: string): boolean {
     return this.#operators.has(idOf({ schema, name }))
   }
+}
+
+export interface Referring {
+  readonly from: Relation
+  readonly key: ForeignKey
+}
+
+/** A column of a relation that is no view, and the columns whose values are in it. */
+export interface StoredColumn {
+  readonly name: string
+  readonly sources: ReadonlySet<SourceColumn> | 'anything'
 }
 
 function add<T>(to: Map<string, T[]>, key: string, value: T): void {

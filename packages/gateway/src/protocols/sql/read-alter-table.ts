@@ -1,11 +1,8 @@
-import { CommonTableNames } from './common-table-names.ts'
 import { readChildren } from './read-query.ts'
 import type { ReadingBuilder } from './reading.ts'
 import { onRelation, relationName } from './relation-name.ts'
 import type { Fields } from './tree.ts'
 import { list, nodeOf, tagged, text } from './tree.ts'
-
-const NO_NAMES = new CommonTableNames()
 
 /** Subcommands that change who sees which rows. */
 const ROW_SECURITY: ReadonlySet<string> = new Set([
@@ -32,7 +29,7 @@ export function readAlterTable(fields: Fields, reading: ReadingBuilder): void {
       return reading.opaque('ALTER TABLE holds something that the gateway does not know')
     readCommand(command, () => reading.does('grant', onRelation(relation)), reading)
   }
-  readChildren('AlterTableStmt', fields, NO_NAMES, reading, ['relation', 'cmds'])
+  readChildren('AlterTableStmt', fields, reading, ['relation', 'cmds'])
 }
 
 function readCommand(command: Fields, grants: () => void, reading: ReadingBuilder): void {
@@ -51,7 +48,6 @@ function readCommand(command: Fields, grants: () => void, reading: ReadingBuilde
         : undefined
   if (other) reading.does('alter', onRelation(other))
   if (def?.tag === 'RangeVar') return
-  if (def?.tag === 'PartitionCmd')
-    return readChildren('PartitionCmd', def.fields, NO_NAMES, reading, ['name'])
-  readChildren('AlterTableCmd', command, NO_NAMES, reading)
+  if (def?.tag === 'PartitionCmd') return readChildren('PartitionCmd', def.fields, reading, ['name'])
+  readChildren('AlterTableCmd', command, reading)
 }

@@ -1,6 +1,5 @@
 import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Action } from '../../access/model.ts'
-import { CommonTableNames } from './common-table-names.ts'
 import { readAlterTable } from './read-alter-table.ts'
 import { readGrant } from './read-grant.ts'
 import { readComment, readDrop, readMove, readRename, refuseReservedSchema } from './read-object.ts'
@@ -13,7 +12,6 @@ import { list, nodeOf, text } from './tree.ts'
 
 type Rule = (fields: Fields, reading: ReadingBuilder) => void
 
-const NO_NAMES = new CommonTableNames()
 const DATABASE = { type: 'Database' } as const
 
 const refused =
@@ -28,7 +26,7 @@ const OUTSIDE = 'it connects the database to something outside of it'
 
 /** Reads the parts of a definition that its own rule has not: defaults, checks, queries. */
 function rest(tag: string, fields: Fields, done: readonly string[], reading: ReadingBuilder): void {
-  readChildren(tag, fields, NO_NAMES, reading, done)
+  readChildren(tag, fields, reading, done)
 }
 
 /** Statements that define things, a rule for each. `CREATE` of what is in no schema policy could name is refused. */

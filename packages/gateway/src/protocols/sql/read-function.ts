@@ -1,6 +1,7 @@
 import type { Routine } from '../../access/catalog.ts'
 import type { FunctionCall } from '../../access/model.ts'
 import { HARMLESS_FUNCTIONS } from './harmless-functions.ts'
+import { TELLS_ONLY_ARGUMENTS } from './function-values.ts'
 import type { Names } from './names.ts'
 import { readSetConfig } from './read-setting.ts'
 import type { ReadingBuilder } from './reading.ts'
@@ -15,11 +16,17 @@ const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(['pg_catalog', 'information_
 /** Functions of PostgreSQL's own that do something, but change no setting and run no text that could. */
 const LEAVES_SETTINGS = /^(nextval|setval|pg_\w+|lo_\w+|loread|lowrite)$/
 
-/** The function that one call names, and whether policy must be asked about it. Arguments are read by the caller. */
-export function readFunctionName(call: Fields, reading: ReadingBuilder): void {
+/**
+ * The function that one call names, and whether policy must be asked about it. Arguments are read by the caller.
+ * @returns whether its value can depend on nothing that is stored but what is in its arguments
+ */
+export function readFunctionName(call: Fields, reading: ReadingBuilder): boolean {
   const parts = nameParts(call['funcname'])
   const name = parts.at(-1)
-  if (name === undefined) return reading.opaque('a function is called without a name')
+  if (name === undefined) {
+    reading.opaque('a function is called without a name')
+    return false
+  }
   const schema = parts.length > 1 ? parts.at(-2) : undefined
   // EXTRACT, SUBSTRING … FROM and the like are calls that the grammar itself qualifies.
   const isSyntax = text(call['funcformat']) === 'COERCE_SQL_SYNTAX'
@@ -30,25 +37,32 @@ export function readFunctionName(call: Fields, reading: ReadingBuilder): void {
   reading.calls({ name: shown, volatility: mostVolatile(system, own, harmless), harmless })
 
   const isPlain = own.length === 0 && (schema === undefined || schema === 'pg_catalog')
-  if (isPlain && name === 'set_config') return readSetConfig(call['args'], reading)
-  if (harmless) return
+  const tells = harmless || (isPlain && TELLS_ONLY_ARGUMENTS.has(name))
+  if (isPlain && name === 'set_config') {
+    readSetConfig(call['args'], reading)
+    return tells
+  }
+  if (harmless) return tells
   reading.textMatters()
   if (!isPlain || !LEAVES_SETTINGS.test(name)) reading.mayChangePath()
-  if (isPlain && name === 'pg_notify') return reading.does('notify', DATABASE)
-  reading.does('call', DATABASE)
+  reading.does(isPlain && name === 'pg_notify' ? 'notify' : 'call', DATABASE)
+  return tells
 }
 
-/** An operator is a function by another name. */
-export function readOperatorName(name: unknown, reading: ReadingBuilder): void {
+/**
+ * An operator is a function by another name.
+ * @returns as for a function
+ */
+export function readOperatorName(name: unknown, reading: ReadingBuilder): boolean {
   const parts = nameParts(name)
   const operator = parts.at(-1)
-  if (operator === undefined) return
+  if (operator === undefined) return true
   const schema = parts.length > 1 ? parts.at(-2) : undefined
-  if (schema !== undefined && SYSTEM_SCHEMAS.has(schema)) return
+  if (schema !== undefined && SYSTEM_SCHEMAS.has(schema)) return true
   // A bare name is looked for in the whole path, and whichever fits the operands best is taken ("Operator Type Resolution").
   const schemas = schema === undefined ? reading.names.searched() : [schema]
   if (schema === undefined && !schemas.some((one) => reading.names.index.hasOwnOperator(operator, one)))
-    return
+    return true
   reading.calls({
     name: schema === undefined ? operator : `${schema}.${operator}`,
     volatility: 'volatile',
@@ -57,6 +71,7 @@ export function readOperatorName(name: unknown, reading: ReadingBuilder): void {
   reading.textMatters()
   reading.mayChangePath()
   reading.does('call', DATABASE)
+  return false
 }
 
 /**

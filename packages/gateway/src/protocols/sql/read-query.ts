@@ -1,68 +1,105 @@
-import type { CommonTableNames } from './common-table-names.ts'
-import { openWith } from './common-table-names.ts'
-import { readFunctionName, readOperatorName } from './read-function.ts'
+import { CommonTables } from './common-tables.ts'
+import { FlowBuilder } from './flow-builder.ts'
+import { readDelete, readInsert, readMerge, readUpdate } from './read-change.ts'
+import { readExpression } from './read-expression.ts'
+import { readPredicate } from './read-predicate.ts'
+import { readSelect } from './read-select.ts'
+import { readView } from './read-view.ts'
 import type { ReadingBuilder } from './reading.ts'
-import { makesRelation, onRelation, relationName } from './relation-name.ts'
-import { lockedRelations } from './row-locks.ts'
+import { RelationUses } from './relation-uses.ts'
+import { RangeEntry, Scope } from './scope.ts'
+import { ANYTHING, CLEAN, NO_SOURCES, type Result } from './sources.ts'
 import type { Fields } from './tree.ts'
-import { fieldsOf, list, nodeOf, text, visitChildren, visitNode } from './tree.ts'
-import { judgeWhere } from './where-is-trivial.ts'
+import { isFields, list, tagged, visitChildren } from './tree.ts'
+import type { Walk } from './walk.ts'
+
+/** A statement with a result, wherever one may stand. */
+type QueryRule = (fields: Fields, scope: Scope, walk: Walk) => Result
+
+const QUERIES: ReadonlyMap<string, QueryRule> = new Map<string, QueryRule>([
+  ['SelectStmt', readSelect],
+  ['InsertStmt', readInsert],
+  ['UpdateStmt', readUpdate],
+  ['DeleteStmt', readDelete],
+  ['MergeStmt', readMerge],
+])
+
+/** Outside of any query: no names. */
+const NOWHERE = new Scope([], undefined, new CommonTables())
+
+/** In a definition, columns are those of what is being defined: nothing of what is stored comes out of them. */
+const DEFINED = new Scope([new RangeEntry({ columns: [], open: NO_SOURCES })], undefined, new CommonTables())
+
+function startWalk(reading: ReadingBuilder): Walk {
+  const walk: Walk = {
+    reading,
+    flow: new FlowBuilder(),
+    uses: new RelationUses(),
+    budget: reading.budget,
+    expression: (node, scope) => {
+      const found = tagged(node)
+      if (found !== undefined) return readExpression(found.tag, found.fields, scope, walk)
+      if (node === undefined || node === null || (isFields(node) && Object.keys(node).length === 0))
+        return CLEAN
+      reading.opaque('it holds something that the gateway does not know')
+      return ANYTHING
+    },
+    predicate: (node, scope) => readPredicate(node, scope, walk),
+    query: (tag, fields, scope) => {
+      walk.budget.spend(1)
+      refuseUnknown(tag, fields, reading)
+      const rule = QUERIES.get(tag)
+      if (rule !== undefined) return rule(fields, scope, walk)
+      reading.opaque(`it holds a statement that cannot stand there (${tag})`)
+      return { columns: [], open: 'anything' }
+    },
+    view: (relation) => readView(relation, walk, startWalk),
+  }
+  return walk
+}
+
+/** The rules read the fields that they know. One that a newer parser adds must not be passed over. */
+function refuseUnknown(tag: string, fields: Fields, reading: ReadingBuilder): void {
+  visitChildren(tag, fields, {
+    node: () => undefined,
+    unknown: (what) => reading.opaque(`it holds something that the gateway does not know (${what})`),
+  })
+}
+
+/** Reads a SELECT, INSERT, UPDATE, DELETE or MERGE: what it does goes into the reading, where its result comes from too. */
+export function readQuery(tag: string, fields: Fields, reading: ReadingBuilder): void {
+  const walk = startWalk(reading)
+  walk.flow.returns(walk.query(tag, fields, NOWHERE))
+  walk.uses.finish(reading)
+  reading.flows(walk.flow.finish())
+}
+
+/** What is no query has no result, and does what it does beside the rest. */
+function finish(walk: Walk): void {
+  walk.uses.finish(walk.reading)
+  walk.reading.alsoFlows(walk.flow.finish())
+}
+
+/** Reads an expression that stands in no query: an argument of CALL or EXECUTE. */
+export function readNode(tag: string, fields: Fields, reading: ReadingBuilder): void {
+  const walk = startWalk(reading)
+  walk.expression({ [tag]: fields }, NOWHERE)
+  finish(walk)
+}
+
+export function readEach(nodes: unknown, reading: ReadingBuilder): void {
+  const walk = startWalk(reading)
+  for (const node of list(nodes)) walk.expression(node, NOWHERE)
+  finish(walk)
+}
 
 /**
- * Reads a query, or anything within one: every relation, function and nested statement below it, wherever it stands.
- * Only what is special has a rule here; all else is walked through, and a node nobody knows makes the whole opaque.
+ * Reads what is below a node of a definition, except the fields that its own rule has already read: defaults, checks,
+ * queries.
  */
-export function readNode(
-  tag: string,
-  fields: Fields,
-  scope: CommonTableNames,
-  reading: ReadingBuilder,
-): void {
-  switch (tag) {
-    case 'SelectStmt':
-      return readSelect(fields, scope, reading)
-    case 'InsertStmt':
-      return readInsert(fields, scope, reading)
-    case 'UpdateStmt':
-      return readUpdateOrDelete('update', fields, scope, reading)
-    case 'DeleteStmt':
-      return readUpdateOrDelete('delete', fields, scope, reading)
-    case 'MergeStmt':
-      return readMerge(fields, scope, reading)
-    case 'RangeVar':
-      return readRelation(fields, scope, reading)
-    case 'FuncCall':
-      readFunctionName(fields, reading)
-      break
-    case 'A_Expr':
-      readOperatorName(fields['name'], reading)
-      break
-    case 'SubLink':
-      readOperatorName(fields['operName'], reading)
-      break
-    case 'SortBy':
-      readOperatorName(fields['useOp'], reading)
-      break
-    default:
-      if (tag.endsWith('Stmt')) return reading.opaque(`it holds a statement that cannot stand there (${tag})`)
-  }
-  readChildren(tag, fields, scope, reading)
-}
-
-/** Reads a tagged node, when there is one. */
-export function readAny(node: unknown, scope: CommonTableNames, reading: ReadingBuilder): void {
-  visitNode(node, 'node', visitorFor(scope, reading))
-}
-
-export function readEach(nodes: unknown, scope: CommonTableNames, reading: ReadingBuilder): void {
-  for (const node of list(nodes)) readAny(node, scope, reading)
-}
-
-/** Everything below a node, except the fields that its own rule has already read. */
 export function readChildren(
   tag: string,
   fields: Fields,
-  scope: CommonTableNames,
   reading: ReadingBuilder,
   done: readonly string[] = [],
 ): void {
@@ -70,121 +107,12 @@ export function readChildren(
     done.length === 0
       ? fields
       : Object.fromEntries(Object.entries(fields).filter(([key]) => !done.includes(key)))
-  visitChildren(tag, rest, visitorFor(scope, reading))
-}
-
-function visitorFor(scope: CommonTableNames, reading: ReadingBuilder) {
-  return {
-    node: (tag: string, fields: Fields) => readNode(tag, fields, scope, reading),
-    unknown: (what: string) => reading.opaque(`it holds something that the gateway does not know (${what})`),
-  }
-}
-
-function readWith(withClause: unknown, outer: CommonTableNames, reading: ReadingBuilder): CommonTableNames {
-  const { tables, inside } = openWith(withClause, outer)
-  for (const { fields, sees } of tables) readChildren('CommonTableExpr', fields, sees, reading)
-  return inside
-}
-
-function readRelation(fields: Fields, scope: CommonTableNames, reading: ReadingBuilder): void {
-  const relation = relationName(fields)
-  if (relation === undefined) return reading.opaque('a relation has no name')
-  if (relation.schema === undefined && scope.has(relation.name)) return
-  reading.does('select', onRelation(relation))
-}
-
-function readSelect(fields: Fields, outer: CommonTableNames, reading: ReadingBuilder): void {
-  const scope = readWith(fields['withClause'], outer, reading)
-  const into = fieldsOf(fields['intoClause'])
-  if (into) makesRelation(into['rel'], reading)
-  for (const item of list(fields['lockingClause'])) {
-    const clause = nodeOf(item, 'LockingClause')
-    if (clause === undefined)
-      reading.opaque('it holds something that the gateway does not know (lockingClause)')
-    else
-      for (const relation of lockedRelations(clause, fields, scope))
-        reading.does('lock', onRelation(relation))
-  }
-  readChildren('SelectStmt', fields, scope, reading, ['withClause', 'intoClause', 'lockingClause'])
-}
-
-/**
- * The relation that an INSERT, UPDATE, DELETE or MERGE changes. A WITH name never stands for it: PostgreSQL looks only at
- * real relations there, so neither does this.
- */
-function target(fields: Fields, reading: ReadingBuilder) {
-  const relation = relationName(fields['relation'])
-  if (relation === undefined) reading.opaque('the relation to change has no name')
-  return relation
-}
-
-function readInsert(fields: Fields, outer: CommonTableNames, reading: ReadingBuilder): void {
-  const scope = readWith(fields['withClause'], outer, reading)
-  const into = target(fields, reading)
-  if (into === undefined) return
-  reading.does('insert', onRelation(into))
-  const conflict = fieldsOf(fields['onConflictClause'])
-  if (text(conflict?.['action']) === 'ONCONFLICT_UPDATE') {
-    reading.does('update', onRelation(into))
-    if (readsColumns(conflict)) reading.does('select', onRelation(into))
-  }
-  // The columns that decide what a conflict is are read (INSERT, "Description").
-  if (conflict?.['infer'] !== undefined || readsColumns(fields['returningClause'])) {
-    reading.does('select', onRelation(into))
-  }
-  readChildren('InsertStmt', fields, scope, reading, ['withClause', 'relation'])
-}
-
-function readUpdateOrDelete(
-  action: 'update' | 'delete',
-  fields: Fields,
-  outer: CommonTableNames,
-  reading: ReadingBuilder,
-): void {
-  const scope = readWith(fields['withClause'], outer, reading)
-  const changed = target(fields, reading)
-  if (changed === undefined) return
-  reading.does(action, onRelation(changed))
-  const reads = [
-    fields['whereClause'],
-    fields['returningClause'],
-    action === 'update' ? fields['targetList'] : undefined,
-  ]
-  if (reads.some(readsColumns)) reading.does('select', onRelation(changed))
-  judgeWhere(fields['whereClause'], fields['relation'], reading)
-  const done = ['withClause', 'relation']
-  readChildren(action === 'update' ? 'UpdateStmt' : 'DeleteStmt', fields, scope, reading, done)
-}
-
-const MERGE_ACTIONS: ReadonlyMap<string, 'insert' | 'update' | 'delete'> = new Map([
-  ['CMD_INSERT', 'insert'],
-  ['CMD_UPDATE', 'update'],
-  ['CMD_DELETE', 'delete'],
-])
-
-function readMerge(fields: Fields, outer: CommonTableNames, reading: ReadingBuilder): void {
-  const scope = readWith(fields['withClause'], outer, reading)
-  const into = target(fields, reading)
-  if (into === undefined) return
-  reading.does('merge', onRelation(into))
-  // The join condition is evaluated on every row of the target, whatever it mentions.
-  reading.does('select', onRelation(into))
-  for (const item of list(fields['mergeWhenClauses'])) {
-    const clause = nodeOf(item, 'MergeWhenClause')
-    const command = text(clause?.['commandType']) ?? ''
-    const action = MERGE_ACTIONS.get(command)
-    if (action) reading.does(action, onRelation(into))
-    else if (command !== 'CMD_NOTHING') reading.opaque('a MERGE has an action that the gateway does not know')
-    if (action === 'update' || action === 'delete') {
-      judgeWhere(fields['joinCondition'], fields['relation'], reading, clause?.['condition'])
-    }
-  }
-  readChildren('MergeStmt', fields, scope, reading, ['withClause', 'relation'])
-}
-
-/** Whether anything below mentions a column: then the statement reads the relation that it changes. */
-function readsColumns(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return value.some(readsColumns)
-  return Object.entries(value).some(([key, below]) => key === 'ColumnRef' || readsColumns(below))
+  const walk = startWalk(reading)
+  visitChildren(tag, rest, {
+    node: (below, its) => {
+      walk.expression({ [below]: its }, DEFINED)
+    },
+    unknown: (what) => reading.opaque(`it holds something that the gateway does not know (${what})`),
+  })
+  finish(walk)
 }

@@ -1,5 +1,5 @@
 import { type DataFlow, HIDDEN_FLOW, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
-import { CommonTableNames } from './common-table-names.ts'
+import { TooMuchToFollow } from './budget.ts'
 import { type CatalogIndex, Names } from './names.ts'
 import { readCopy } from './read-copy.ts'
 import { readDefinition } from './read-definition.ts'
@@ -12,7 +12,7 @@ import {
   readTruncate,
   readVacuum,
 } from './read-maintenance.ts'
-import { readEach, readNode } from './read-query.ts'
+import { readEach, readNode, readQuery } from './read-query.ts'
 import { readTransactionModes, readVariableSet, setConfigOfOneSetting } from './read-setting.ts'
 import type { SqlReading } from './reading.ts'
 import { opaqueReading, ReadingBuilder } from './reading.ts'
@@ -23,7 +23,6 @@ import type { Fields } from './tree.ts'
 import { fieldsOf, isFields, list, nodeOf, tagged, text } from './tree.ts'
 
 const DATABASE = { type: 'Database' } as const
-const NO_NAMES = new CommonTableNames()
 
 /**
  * Reads libpg-query's parse tree of a simple query: one reading per statement in it, in order; none for an empty query.
@@ -63,7 +62,12 @@ function distinct(paths: readonly SearchPath[]): readonly SearchPath[] {
 /** Reads one statement's tree. */
 export function readStatement(statement: unknown, names: Names): SqlReading {
   const reading = new ReadingBuilder(names)
-  readOne(statement, reading)
+  try {
+    readOne(statement, reading)
+  } catch (error) {
+    if (!(error instanceof TooMuchToFollow)) throw error
+    reading.opaque(error.message)
+  }
   return reading.finish()
 }
 
@@ -79,9 +83,7 @@ const query =
   (tag: string): Rule =>
   (fields, reading) => {
     readLimit(fields, reading)
-    readNode(tag, fields, NO_NAMES, reading)
-    // Where its values come from was not followed.
-    reading.flows(UNKNOWN_FLOW)
+    readQuery(tag, fields, reading)
   }
 
 /** Statements whose literals can only be values: their reading depends on their shape. */
@@ -115,7 +117,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     (fields, reading) => {
       const name = text(fields['name']) ?? ''
       reading.executes(name)
-      readEach(fields['params'], NO_NAMES, reading)
+      readEach(fields['params'], reading)
       reading.flows({ ...UNKNOWN_FLOW, executesStatement: name })
     },
   ],
@@ -162,7 +164,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
       reading.does('call', DATABASE)
       reading.mayChangePath()
       reading.mayRevert()
-      readNode('FuncCall', fieldsOf(fields['funccall']) ?? {}, NO_NAMES, reading)
+      readNode('FuncCall', fieldsOf(fields['funccall']) ?? {}, reading)
       reading.flows(UNKNOWN_FLOW)
     },
   ],
@@ -191,7 +193,7 @@ function readSelect(fields: Fields, reading: ReadingBuilder): void {
       const relation = relationName(nodeOf(item, 'RangeVar'))
       if (relation) reading.does('select', onRelation(relation))
     }
-    readNode('FuncCall', setting, NO_NAMES, reading)
+    readNode('FuncCall', setting, reading)
     return reading.flows(oneResult(1))
   }
   query('SelectStmt')(fields, reading)

@@ -9,6 +9,6 @@ import { type BareNames, usualNames } from './search-path.ts'
 
 /** Reads a text in this very thread, once `loadModule` has been waited for. */
 export function readSql(sql: string, catalog: Catalog = catalogOf([]), names?: BareNames): SqlReading {
-  const index = new CatalogIndex(catalog)
+  const index = new CatalogIndex(catalog, parseSync)
   return combineReadings(readStatements(parseSync(sql), index, names ?? usualNames(catalog.searchPath)))
 }

@@ -1,4 +1,4 @@
-import { type DataFlow, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import { combineFlows, type DataFlow, NO_FLOW, UNKNOWN_FLOW } from '../../access/data-flow.ts'
 import type { Grant } from '../../access/capability.ts'
 import type {
   Action,
@@ -9,6 +9,7 @@ import type {
   StatementFacts,
   StatementReading,
 } from '../../access/model.ts'
+import { Budget } from './budget.ts'
 import type { CopyFormat } from './copy-format.ts'
 import type { Names } from './names.ts'
 import type { NameChanges, SearchPath } from './search-path.ts'
@@ -54,6 +55,7 @@ export type ClosedCursors = readonly string[] | 'all' | 'not held'
 /** Gathers what one statement does while its tree is walked. */
 export class ReadingBuilder {
   readonly names: Names
+  readonly budget = new Budget()
   readonly #operations = new Map<string, GatheredOperation>()
   readonly #needs = new Map<string, GatheredGrant>()
   readonly #functions = new Set<string>()
@@ -242,6 +244,11 @@ export class ReadingBuilder {
   /** Where the values of its result come from. */
   flows(flow: DataFlow): void {
     this.#flow = flow
+  }
+
+  /** What a part of the statement does beside the rest of it. */
+  alsoFlows(flow: DataFlow): void {
+    this.#flow = combineFlows([this.#flow, flow])
   }
 
   get flow(): DataFlow {

@@ -1,0 +1,92 @@
+import type { SourceColumn } from '../../access/data-flow.ts'
+import type { RelationUse } from './relation-uses.ts'
+
+/** Columns that a value can depend on. Never changed once made: values share them. */
+export type Sources = ReadonlySet<SourceColumn> | 'anything'
+
+export const NO_SOURCES: Sources = new Set<SourceColumn>()
+
+/** The smaller set is looked up in the larger, which is shared where nothing is added. */
+export function union(one: Sources, other: Sources): Sources {
+  if (one === other) return one
+  if (one === 'anything' || other === 'anything') return 'anything'
+  const [small, large] = one.size < other.size ? [one, other] : [other, one]
+  let all: Set<SourceColumn> | undefined
+  for (const source of small) {
+    if (large.has(source)) continue
+    all ??= new Set(large)
+    all.add(source)
+  }
+  return all ?? large
+}
+
+export function unionAll(all: Iterable<Sources>): Sources {
+  let sources: Sources = NO_SOURCES
+  for (const one of all) sources = union(sources, one)
+  return sources
+}
+
+export function isEmpty(sources: Sources): boolean {
+  return sources !== 'anything' && sources.size === 0
+}
+
+export function sizeOf(sources: Sources): number {
+  return sources === 'anything' ? 1 : sources.size
+}
+
+/** What is known of the value of an expression. */
+export interface Value {
+  readonly sources: Sources
+  /** A column's value, unchanged. */
+  readonly isPlain: boolean
+  /** Made of constants and parameters alone: the same for every row. */
+  readonly isConstant: boolean
+  /** It is these parameters as they are. */
+  readonly parameters: readonly number[]
+  /** Of a composite value, as far as its columns are known. */
+  readonly fields?: readonly ResultColumn[]
+}
+
+export interface ResultColumn {
+  readonly name: string
+  readonly value: Value
+}
+
+/** The result of a query, or of whatever else stands in FROM. */
+export interface Result {
+  readonly columns: readonly ResultColumn[]
+  /** It has, or may have, further columns anywhere between these, with values of these sources. */
+  readonly open?: Sources
+  /** The relations in its FROM, whose rows FOR UPDATE outside of it locks. */
+  readonly locks?: readonly RelationUse[]
+}
+
+const NONE: readonly number[] = []
+
+/** A value that tells of nothing that is stored. */
+export const CLEAN: Value = { sources: NO_SOURCES, isPlain: false, isConstant: false, parameters: NONE }
+export const CONSTANT: Value = { sources: NO_SOURCES, isPlain: false, isConstant: true, parameters: NONE }
+export const ANYTHING: Value = { sources: 'anything', isPlain: false, isConstant: false, parameters: NONE }
+
+/** Something made out of values of these sources. */
+export function madeOf(sources: Sources): Value {
+  if (sources === 'anything') return ANYTHING
+  return sources.size === 0 ? CLEAN : { sources, isPlain: false, isConstant: false, parameters: NONE }
+}
+
+/** Either of two values, as the arms of a UNION or the rows of VALUES give them. */
+export function either(one: Value, other: Value): Value {
+  if (one === other) return one
+  return {
+    sources: union(one.sources, other.sources),
+    isPlain: one.isPlain && other.isPlain && one.sources === other.sources,
+    isConstant: false,
+    parameters:
+      one.parameters === other.parameters ? one.parameters : [...one.parameters, ...other.parameters],
+  }
+}
+
+/** Everything that a result's values can depend on. */
+export function sourcesOf({ columns, open }: Result): Sources {
+  return union(unionAll(columns.map(({ value }) => value.sources)), open ?? NO_SOURCES)
+}
