@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { MaskSpec, ValueKind } from '../access/masking.ts'
 import { keysOf } from './mask-keys.fixture.ts'
@@ -114,4 +115,41 @@ test('what is computed from a hidden value becomes a constant, whatever the meth
       expect(derived.apply(value, kind)).toBe(derived.apply(other, kind))
     }
   }
+})
+
+test('no value makes a mask throw: what it throws would end the session', () => {
+  const masks = METHODS.map((spec) => maskOf(spec))
+  const kinds = VALID.map(([kind]) => kind)
+  const values = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.stringMatching(/^[-+0-9a-fA-F:.,/ TZ\\xeE{}"[\]@]{0,40}$/),
+    fc
+      .constantFrom(...VALID.map(([, value]) => value))
+      .chain((value) =>
+        fc
+          .tuple(fc.nat(value.length), fc.nat(value.length), fc.string({ maxLength: 3 }))
+          .map(([from, to, by]) => value.slice(0, from) + by + value.slice(to)),
+      ),
+    fc.constantFrom(
+      '::ffff:1.2.3.4',
+      '::',
+      'infinity',
+      'NaN',
+      '-0',
+      '1e400',
+      '0001-01-01 00:00:00+15:59',
+      '24:00:00',
+    ),
+  )
+  fc.assert(
+    fc.property(values, fc.constantFrom(...kinds), (value, kind) => {
+      for (const mask of masks) {
+        const masked = mask.apply(value, kind)
+        if (masked !== null) mask.restore?.(masked, kind)
+        mask.restore?.(value, kind)
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -2,12 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DetectionStream, replaceDetected } from './detection-stream.ts'
 import { CIRCUMSTANTIAL_DETECTORS, patternDetectors } from './detectors.ts'
+import { properNameDetector } from './proper-names.ts'
 import type { Span } from './span.ts'
 import { userPatternDetector } from './user-pattern.ts'
 
 const label = ({ entity }: Span): string => `[${entity}]`
 const SETS = {
   patterns: patternDetectors(),
+  'patterns and names': [...patternDetectors(), properNameDetector],
   'patterns, dates and a user pattern': [
     ...patternDetectors(),
     ...CIRCUMSTANTIAL_DETECTORS,
@@ -44,6 +46,9 @@ const PIECES = [
   '(',
   'May ',
   'Handy, Büro & so weiter',
+  'Mr. Ana van der Lima said',
+  '12 Elm Street, Apt. 4\nPorto\nPortugal 4000',
+  'She lives in Porto',
 ]
 const texts = fc
   .array(fc.oneof(fc.constantFrom(...PIECES), fc.string({ unit: 'grapheme', maxLength: 12 })), {
