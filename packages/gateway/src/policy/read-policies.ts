@@ -191,9 +191,15 @@ function validate(byId: ReadonlyMap<string, Located>, problems: ResourceProblem[
   const impossible = answer.validationWarnings.filter(
     (found) => !invalid.has(found.policyId) && found.error.message.includes('policy is impossible'),
   )
+  // Cedar says it again for every action and type of entity that a policy is about.
+  const said = new Set<string>()
   for (const { policyId, error } of [...answer.validationErrors, ...impossible]) {
     const located = byId.get(policyId)
     if (located === undefined) continue
+    const what = error.message.replaceAll(/Action::"[^"]*"/g, 'Action')
+    const key = `${policyId} ${error.sourceLocations?.[0]?.start} ${what}`
+    if (said.has(key)) continue
+    said.add(key)
     const offset = fromUtf8Offset(located.policy.text, error.sourceLocations?.[0]?.start ?? 0)
     const message = error.message.replace(/^for policy `.*?`, /, '')
     problems.push(located.problem(offset, `${message} in ${policyId}`, error.help ?? undefined))
