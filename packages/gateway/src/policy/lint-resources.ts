@@ -133,9 +133,13 @@ function lintFields(resources: Resources, catalogs: KnownCatalogs): LintFinding[
         (one) => one.schema === field.schema && one.name === field.table,
       )
       if (relation?.kind === 'view') {
-        const message = `${field.schema}.${field.table} is a view: what is below it decides`
+        const message = `${field.schema}.${field.table} is a view: in the tables that it reads the same values stay clear`
         found.push(
-          problem(['fields', i, 'field'], message, 'classify the columns of the tables that it reads'),
+          problem(
+            ['fields', i, 'field'],
+            message,
+            'classify their columns instead; the view’s are then hidden with them',
+          ),
         )
       }
       const type = relation?.columns.find((column) => column.name === field.column)?.type
