@@ -1,3 +1,6 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestGateway, type TestGateway } from '../harness/gateway.ts'
 import { endOf } from '../harness/session-end.ts'
@@ -12,11 +15,41 @@ forbid (principal, action == Action::"connect", resource == Target::"shop") unle
 `
 const DBA = { groups: ['dba'] }
 
+const SECRET = `whsec_${Buffer.alloc(32, 3).toString('base64')}`
+
 let world: TestGateway
-beforeAll(async () => {
-  world = await startTestGateway({ policies: POLICIES })
+/** What a receiver of webhooks was sent, each checked as Standard Webhooks has it. */
+const told: { readonly type: string; readonly data: { readonly id: string } }[] = []
+const receiver = createServer((request, response) => {
+  let body = ''
+  request.setEncoding('utf8').on('data', (text: string) => (body += text))
+  request.on('end', () => {
+    told.push(
+      new Webhook(SECRET).verify(body, request.headers as Record<string, string>) as (typeof told)[number],
+    )
+    response.end()
+  })
 })
-afterAll(() => world[Symbol.asyncDispose]())
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+  const { port } = receiver.address() as AddressInfo
+  world = await startTestGateway({
+    policies: POLICIES,
+    env: { TEST_HOOK: SECRET },
+    settings: {
+      webhooks: {
+        endpoints: [{ url: `http://127.0.0.1:${port}/`, secret: { env: 'TEST_HOOK' } }],
+        allowAddresses: ['127.0.0.1/32'],
+      },
+    },
+  })
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+  receiver.closeAllConnections()
+  receiver.close()
+})
 
 const pending = async (): Promise<
   readonly { readonly id: string; readonly principal: { readonly id: string } }[]
@@ -30,8 +63,9 @@ test('a connection that needs approval is refused, asked about once, and then op
   })
   await expect(world.access.connect('ana')).rejects.toEqual(refused)
   await expect(world.access.connect('ana')).rejects.toEqual(refused)
-  const [{ id = '' } = {}, ...others] = await pending()
-  expect(others).toEqual([])
+  const waiting = await pending()
+  expect(waiting).toHaveLength(1)
+  const id = waiting[0]?.id ?? ''
   const approvers = (await world.access.api('bo', DBA)).approvals
   expect(await approvers.get(id)).toMatchObject({ kind: 'connection', summary: 'connect', target: 'shop' })
   await expect(
@@ -55,6 +89,11 @@ test('a connection that needs approval is refused, asked about once, and then op
     expect(end).toMatchObject({ code: '57P01', message: expect.stringContaining('bo revoked it: enough') })
   }
   await expect(world.access.connect('ana')).rejects.toEqual(refused)
+  const typesOf = (): string[] => told.filter(({ data }) => data.id === id).map(({ type }) => type)
+  await until('the receiver was told all of it', () => typesOf().includes('approval.withdrawn'))
+  expect(new Set(typesOf())).toEqual(
+    new Set(['approval.requested', 'approval.granted', 'approval.used', 'approval.withdrawn']),
+  )
 })
 
 test('a connection ends with its grant', async () => {

@@ -133,6 +133,8 @@ export class Approvals implements Disposable {
       this.#options.metrics.requested()
       this.#track(approval)
     } else {
+      // The log has the id that was asked with: it says where that went.
+      this.#audited('approval.request', approval, asked.principal.id, { joins: fresh.id })
       this.#pending.delete(fresh.id)
       if (approval.state === 'granted') return answered(approval)
     }

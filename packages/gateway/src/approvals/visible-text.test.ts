@@ -33,6 +33,15 @@ test('padding is told, not shown', () => {
   )
 })
 
+test('padding of 64 KB takes no time', () => {
+  for (const text of [' \t'.repeat(32_000), '\n \t'.repeat(20_000), `${' \t'.repeat(500)}\nx`.repeat(60)]) {
+    const began = performance.now()
+    visibleLine(text)
+    warningsAbout(text)
+    expect(performance.now() - began).toBeLessThan(1000)
+  }
+})
+
 test('a line is one line', () => {
   expect(visibleLine('a\n  b\tc\r')).toBe('a ↵ b c⟨U+000D⟩')
 })

@@ -9,7 +9,8 @@ const HIDDEN =
 
 /** Padding that pushes the rest out of sight. */
 const LONG_SPACES = / {40,}|\t{10,}/g
-const LONG_BREAKS = /(?:[ \t]*\n){6,}/g
+/** Begins at a line break, and so never looks at a run of spaces more than once. */
+const LONG_BREAKS = /\n(?:[ \t]*\n){5,}/g
 
 /**
  * Text as it may be shown to whoever decides about it: characters that hide something are written out as `⟨U+202E⟩`, and
@@ -25,7 +26,9 @@ export function visibleText(text: string): string {
 /** On one line: for lists, headings and places where a line break would begin something else. */
 export function visibleLine(text: string): string {
   return visibleText(text)
-    .replaceAll(/\s*\n\s*/g, ' ↵ ')
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ↵ ')
     .replaceAll('\t', ' ')
 }
 

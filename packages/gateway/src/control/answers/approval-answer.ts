@@ -1,6 +1,5 @@
 import type { Approval as ApprovalAnswer, ApprovalParameter, ApprovalSummary } from '@sallyport/api'
 import type { Principal } from '../../access/model.ts'
-import { formattedStatement } from '../../approvals/formatted-statement.ts'
 import { mayBeSame, missing, personOf, whyNot } from '../../approvals/may-decide.ts'
 import { typeName, valueText } from '../../approvals/parameter-text.ts'
 import type { Approval, KeptParameter, KeptStatement, SimilarRequests } from '../../approvals/ports.ts'
@@ -48,17 +47,18 @@ export function approvalSummary(approval: Approval, caller: Principal): Approval
   }
 }
 
-/** The whole picture. */
+/** The whole picture. @param formatted the statement laid out, where it could be */
 export function approvalAnswer(
   approval: Approval,
   caller: Principal,
   similar: SimilarRequests,
+  formatted: string | undefined,
 ): ApprovalAnswer {
   const { statement, reported, preview, grant, grantedAt, sessionId } = approval
   const { last, ...counts } = similar
   return {
     ...approvalSummary(approval, caller),
-    ...(statement === undefined ? {} : { statement: statementAnswer(statement) }),
+    ...(statement === undefined ? {} : { statement: statementAnswer(statement, formatted) }),
     reported: Object.fromEntries(Object.entries(reported).map(([name, said]) => [name, visibleText(said)])),
     ...(preview === undefined ? {} : { preview }),
     decisions: approval.decisions.map(({ person, groups, verdict, reason, surface, at, ...wide }) => ({
@@ -84,9 +84,11 @@ export function approvalAnswer(
   }
 }
 
-function statementAnswer(statement: KeptStatement): NonNullable<ApprovalAnswer['statement']> {
+function statementAnswer(
+  statement: KeptStatement,
+  formatted: string | undefined,
+): NonNullable<ApprovalAnswer['statement']> {
   const { text, parameters, executes, searchPath, shape } = statement
-  const formatted = formattedStatement(text)
   return {
     text,
     visible: visibleText(text),

@@ -10,6 +10,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { AccessDenied, SallyportError } from '../../access/errors.ts'
+import { StatementFormatter } from '../../approvals/formatted-statement.ts'
 import type { GrantWish } from '../../approvals/grant-bounds.ts'
 import { whyNot } from '../../approvals/may-decide.ts'
 import type { Approval } from '../../approvals/ports.ts'
@@ -29,6 +30,7 @@ const MAX_WATCHERS = 500
 /** Where people decide. Only people: no agent, no service, no ticket gets an answer here. */
 export function approvalRoutes(app: FastifyInstance, services: ControlServices): void {
   const { approvals } = services
+  const formatter = new StatementFormatter()
   let watchers = 0
 
   app.get(
@@ -137,7 +139,12 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
   }
 
   async function answerOf(approval: Approval, caller: Caller): Promise<ApprovalAnswer> {
-    return approvalAnswer(approval, caller.principal, await approvals.similar(approval))
+    const { statement } = approval
+    const [similar, formatted] = await Promise.all([
+      approvals.similar(approval),
+      statement === undefined ? undefined : formatter.format(statement.text),
+    ])
+    return approvalAnswer(approval, caller.principal, similar, formatted)
   }
 }
 
