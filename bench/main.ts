@@ -12,6 +12,7 @@ import { startTarget } from './rig/target.ts'
 import { bulk } from './sections/bulk.ts'
 import { fairness } from './sections/fairness.ts'
 import { listening } from './sections/listening.ts'
+import { masking } from './sections/masking.ts'
 import { memory } from './sections/memory.ts'
 import { micro } from './sections/micro.ts'
 import { opening } from './sections/opening.ts'
@@ -21,6 +22,7 @@ const RUN: Readonly<Record<SectionName, (rig: Rig) => Promise<SectionReport>>> =
   throughput,
   opening,
   bulk,
+  masking,
   fairness,
   memory,
   listening,
@@ -42,7 +44,7 @@ async function main(options: Options, interrupted: AbortSignal): Promise<boolean
   started.defer(() => rm(place, { recursive: true, force: true }))
   // The store's PostgreSQL runs as another account than root, and must get through.
   await chmod(place, 0o711)
-  const needsBulk = options.only.has('bulk') || options.only.has('fairness')
+  const needsBulk = ['bulk', 'masking', 'fairness'].some((name) => options.only.has(name as SectionName))
   const target = started.use(await startTarget(pgbench, { bulk: needsBulk }))
   const idp = await startDevIdp({ port: 0, log: () => undefined })
   started.defer(() => idp.close())

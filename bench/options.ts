@@ -1,7 +1,16 @@
 import { parseArgs } from 'node:util'
 
 /** What can be measured, in the order in which it is. */
-export const SECTIONS = ['throughput', 'opening', 'bulk', 'fairness', 'memory', 'listening', 'micro'] as const
+export const SECTIONS = [
+  'throughput',
+  'opening',
+  'bulk',
+  'masking',
+  'fairness',
+  'memory',
+  'listening',
+  'micro',
+] as const
 export type SectionName = (typeof SECTIONS)[number]
 
 export interface Options {

@@ -20,6 +20,10 @@ const TASKS = {
   demo: { tools: false, commands: (node, rest) => [[node, 'examples/tour/main.ts', ...rest]] },
   bench: { tools: true, commands: (node, rest) => [[node, 'bench/main.ts', ...rest]] },
   'bench:masking': { tools: false, commands: (node, rest) => [[node, 'bench/masking.ts', ...rest]] },
+  'fuzz:masking': {
+    tools: false,
+    commands: (node, rest) => [[node, vitest, 'run', 'test/e2e/masking-canaries.test.ts', ...rest]],
+  },
   test: { tools: true, commands: (node, rest) => [[node, vitest, 'run', ...rest]] },
   check: {
     tools: false,

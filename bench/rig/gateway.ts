@@ -20,9 +20,33 @@ const START_MS = 60_000
 /** A thousand sessions' roles are taken away when it stops. */
 const STOP_MS = 120_000
 
-/** The same database behind the gateway, by how many leases are kept ready for it. */
-export const TARGETS = { onDemand: 'bench', prewarmed: 'bench-warm', prewarmed50: 'bench-warm-50' } as const
-const PREWARM = { [TARGETS.onDemand]: 0, [TARGETS.prewarmed]: 2, [TARGETS.prewarmed50]: 50 }
+/** The same database behind the gateway, by how many leases are kept ready for it, and with two columns of `wide` masked. */
+export const TARGETS = {
+  onDemand: 'bench',
+  prewarmed: 'bench-warm',
+  prewarmed50: 'bench-warm-50',
+  masked: 'bench-masked',
+} as const
+const PREWARM = {
+  [TARGETS.onDemand]: 0,
+  [TARGETS.prewarmed]: 2,
+  [TARGETS.prewarmed50]: 50,
+  [TARGETS.masked]: 0,
+}
+
+/** A text by its last characters, and one by a constant that is shorter than it: in place, and put together anew. */
+const CLASSIFICATION = [
+  {
+    kind: 'Classification',
+    target: TARGETS.masked,
+    fields: [
+      { field: 'public.wide.c0', class: 'bench.partial' },
+      { field: 'public.wide.c1', class: 'bench.constant' },
+    ],
+  },
+  { kind: 'DataClass', name: 'bench.partial', mask: { method: 'partial', keep: 'last4' } },
+  { kind: 'DataClass', name: 'bench.constant', mask: 'redact' },
+]
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly pid: number
@@ -124,7 +148,8 @@ async function configure(
     },
   }))
   // JSON is YAML.
-  await writeFile(join(resources, 'targets.yaml'), targets.map((one) => JSON.stringify(one)).join('\n---\n'))
+  const documents = [...targets, ...CLASSIFICATION].map((one) => JSON.stringify(one))
+  await writeFile(join(resources, 'targets.yaml'), documents.join('\n---\n'))
   const config = join(home, 'sallyport.yaml')
   const settings = {
     listen: { http: `127.0.0.1:${listen.http}`, postgres: `127.0.0.1:${listen.postgres}` },

@@ -12,6 +12,8 @@ const BACKSLASH = 0x5c
 
 /** What a backslash and a letter stand for in the text format; any other character stands for itself. */
 const UNESCAPED: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
+/** What a text has to be written otherwise for. */
+const SPECIAL = /[\b\f\n\r\t\v\\]/
 const ESCAPED: Readonly<Record<string, string>> = {
   '\b': String.raw`\b`,
   '\f': String.raw`\f`,
@@ -30,6 +32,7 @@ export class CopyMasker {
   readonly #delimiter: number
   readonly #quote: number
   readonly #escape: number
+  readonly #null: Buffer
   /** The beginning of a row whose end has not come. */
   #rest: Buffer | undefined
   /** The next row has the names of the columns. */
@@ -42,6 +45,7 @@ export class CopyMasker {
     this.#delimiter = format.delimiter.charCodeAt(0)
     this.#quote = format.format === 'csv' ? format.quote.charCodeAt(0) : -1
     this.#escape = format.format === 'csv' ? format.escape.charCodeAt(0) : -1
+    this.#null = Buffer.from(format.null)
     this.#isHeader = format.header
   }
 
@@ -136,13 +140,14 @@ export class CopyMasker {
   /** What is written in place of a value; undefined: the value as it came. */
   #masked(column: number, bytes: Buffer, start: number, end: number): string | undefined {
     const planned = this.#plan[column]
-    if (planned === undefined) return undefined
-    const raw = bytes.toString('utf8', start, end)
-    if (raw === this.#format.null) return undefined
-    const value = Buffer.from(this.#read(raw))
+    if (planned === undefined || this.#isNull(bytes, start, end)) return undefined
     let masked: ReturnType<typeof planned.value>
     try {
-      masked = planned.value(value, 0, value.length)
+      if (this.#isWrittenPlainly(bytes, start, end)) masked = planned.value(bytes, start, end)
+      else {
+        const value = Buffer.from(this.#read(bytes.toString('utf8', start, end)))
+        masked = planned.value(value, 0, value.length)
+      }
     } catch (error) {
       throw maskingFailed(error)
     }
@@ -151,12 +156,22 @@ export class CopyMasker {
     if (masked === null) return this.#format.null
     return this.#write(
       typeof masked === 'string' ? masked : masked.toString('utf8'),
-      this.#isQuotedValue(raw),
+      bytes[start] === this.#quote,
     )
   }
 
-  #isQuotedValue(raw: string): boolean {
-    return this.#format.format === 'csv' && raw.startsWith(this.#format.quote)
+  #isNull(bytes: Buffer, start: number, end: number): boolean {
+    const length = this.#null.length
+    if (end - start !== length) return false
+    for (let at = 0; at < length; at++) if (bytes[start + at] !== this.#null[at]) return false
+    return true
+  }
+
+  /** Without anything that stands for something else. */
+  #isWrittenPlainly(bytes: Buffer, start: number, end: number): boolean {
+    const special = this.#quote < 0 ? BACKSLASH : this.#quote
+    for (let at = start; at < end; at++) if (bytes[at] === special) return false
+    return true
   }
 
   #read(raw: string): string {
@@ -185,6 +200,7 @@ export class CopyMasker {
   #write(value: string, wasQuoted: boolean): string {
     const { format, delimiter } = this.#format
     if (format === 'text') {
+      if (!SPECIAL.test(value) && !value.includes(delimiter)) return value
       let text = ''
       for (const character of value)
         text += ESCAPED[character] ?? (character === delimiter ? `\\${character}` : character)
@@ -194,8 +210,9 @@ export class CopyMasker {
     const mustQuote =
       wasQuoted ||
       value === this.#format.null ||
+      value === String.raw`\.` ||
       [delimiter, quote, '\n', '\r'].some((one) => value.includes(one))
-    if (!mustQuote) return value === String.raw`\.` ? quote + value + quote : value
+    if (!mustQuote) return value
     let text = ''
     for (const character of value)
       text += character === quote || character === escape ? escape + character : character

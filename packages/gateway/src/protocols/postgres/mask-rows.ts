@@ -88,9 +88,8 @@ export class RowMasker {
   #rebuild(bytes: Buffer, out: FrameWriter): void {
     const { length } = this.#plan
     out.begin(BACKEND.dataRow)
-    const first = (this.#starts[0] ?? 0) - 6
     // From the head of the row, or of the last value that was written anew, up to the next such value, all is copied.
-    let copied = first
+    let copied = (this.#starts[0] ?? 0) - 6
     for (let column = 0; column < length; column++) {
       const replacement = this.#replacements[column]
       if (replacement === undefined) continue
