@@ -83,5 +83,5 @@ test('an unknown task is refused with the ones that there are', () => {
   const script = fileURLToPath(new URL('../scripts/first-run.mjs', import.meta.url))
   const { status, stderr } = spawnSync(process.execPath, [script, 'frobnicate'], { encoding: 'utf8' })
   expect(status).toBe(1)
-  expect(stderr).toContain('demo, bench, bench:masking, test, check, sallyport')
+  expect(stderr).toContain('demo, bench, bench:masking, fuzz:masking, test, check, sallyport')
 })
