@@ -1,4 +1,4 @@
-import { ROWS_TELL, ROWS_TELL_SHAPE } from './function-values.ts'
+import { ROWS_TELL, ROWS_TELL_SHAPE, TELLS_ONLY_ARGUMENTS } from './function-values.ts'
 import { HARMLESS_FUNCTIONS } from './harmless-functions.ts'
 import { readFunctionName, readOperatorName } from './read-function.ts'
 import { relationName } from './relation-name.ts'
@@ -51,6 +51,9 @@ export function readExpression(tag: string, fields: Fields, scope: Scope, walk: 
       // Whether there is a value at all is not the value. Who asks it of a condition on the value asks for more.
       return value.isPlain && value.fields === undefined ? CLEAN : madeOf(value.sources)
     }
+    case 'CaseExpr':
+      readBranches(fields, scope, walk)
+      return readBelow(tag, fields, scope, walk)
     case 'GroupingFunc':
       // Which columns a row is grouped by hangs on the query alone. They are looked at, and not passed on.
       readBelow(tag, fields, scope, walk)
@@ -80,6 +83,20 @@ export function readExpression(tag: string, fields: Fields, scope: Scope, walk: 
         return ANYTHING
       }
       return readBelow(tag, fields, scope, walk)
+  }
+}
+
+/**
+ * Which branch of a CASE is taken shows even where its result is masked: a branch can fail, or take its time. So its
+ * conditions are conditions like others.
+ */
+function readBranches(fields: Fields, scope: Scope, walk: Walk): void {
+  const subject = fields['arg'] === undefined ? undefined : walk.expression(fields['arg'], scope)
+  if (subject !== undefined) walk.flow.infers(subject.sources, subject.isPlain ? 'constant' : 'pattern')
+  for (const branch of list(fields['args'])) {
+    const condition = nodeOf(branch, 'CaseWhen')?.['expr']
+    if (subject === undefined) walk.predicate(condition, scope)
+    else walk.flow.infers(walk.expression(condition, scope).sources, 'pattern')
   }
 }
 
@@ -172,6 +189,8 @@ function readCall(fields: Fields, scope: Scope, walk: Walk): Value {
   const window = over === undefined ? NO_SOURCES : readWindow(over, scope, walk).sources
   const given = unionAll(args.map(({ sources }) => sources))
   if (ROWS_TELL.has(name) && !ROWS_TELL_SHAPE.has(name)) walk.flow.infers(given, 'other')
+  // What it does (a notification, a lock, a wait, a row in some table) hangs on what it is given, and others can see it.
+  if (hasEffects(name, isKnown, walk)) walk.flow.infers(given, 'other')
   if (!isKnown) {
     walk.flow.touches('anything')
     return ANYTHING
@@ -181,6 +200,13 @@ function readCall(fields: Fields, scope: Scope, walk: Walk): Value {
   return isEmpty(sources) && args.every((arg) => arg.isConstant) && over === undefined && !VARIES.test(name)
     ? CONSTANT
     : madeOf(sources)
+}
+
+/** Functions that are neither known nor in the catalog could do anything; STABLE and IMMUTABLE ones change nothing. */
+function hasEffects(name: string, isKnown: boolean, walk: Walk): boolean {
+  if (TELLS_ONLY_ARGUMENTS.has(name)) return true
+  const routines = walk.reading.names.index.routines(name)
+  return !isKnown && (routines.length === 0 || routines.some(({ volatility }) => volatility === 'volatile'))
 }
 
 function isNoFunction(name: string, walk: Walk): boolean {
