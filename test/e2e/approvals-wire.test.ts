@@ -149,3 +149,22 @@ test('a catalog that changes between asking and running asks again', async () =>
     await superuser.query('ALTER TABLE notes DROP COLUMN changed')
   }
 })
+
+test('people are shown what it would do, found out without doing it', async () => {
+  const client = await agent()
+  const running = failure(client.query('DELETE FROM notes WHERE id > $1', [1]))
+  const id = await waiting('DELETE FROM notes')
+  const preview = await until('it is previewed', async () => (await dba.approvals.get(id)).preview)
+  expect(preview).toMatchObject({
+    countedRows: 2,
+    rows: expect.stringMatching(/^2 counted a moment ago, about \d+ estimated$/),
+    plan: expect.arrayContaining([expect.stringMatching(/^Delete on notes/)]),
+    tables: expect.arrayContaining(['delete public.notes']),
+    triggers: [],
+    cascades: [],
+    reversible: expect.stringMatching(/^no: /),
+  })
+  await dba.approvals.deny(id, { reason: 'seen enough' })
+  await running
+  expect(await notes()).toBe('1,2,3')
+})

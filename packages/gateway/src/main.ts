@@ -45,6 +45,7 @@ import { Acceptor } from './session/accept.ts'
 import { Catalogs } from './session/catalogs.ts'
 import { Verdicts } from './session/guard.ts'
 import { FollowedSessions } from './session/followed-sessions.ts'
+import { ImpactPreviews } from './session/impact-previews.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { PolicyDesk } from './session/policy-desk.ts'
 import { type ReadSql, runPolicyTests } from './session/run-policy-tests.ts'
@@ -257,6 +258,8 @@ export async function startGateway(options: {
     )
   }
 
+  const recordings = new Recordings({ journal, log })
+  const previews = starting.use(new ImpactPreviews({ adapter, approvals, catalogs, leases, recordings, log }))
   const acceptor = new Acceptor({
     adapter,
     services: {
@@ -264,9 +267,10 @@ export async function startGateway(options: {
       point,
       catalogs,
       verdicts: new Verdicts(),
-      recordings: new Recordings({ journal, log }),
+      recordings,
       leases,
       approvals,
+      previews,
       approvalUrl: (id) => `${config.publicUrl}/approvals/${id}`,
       live,
       usage: new UsageBook(),

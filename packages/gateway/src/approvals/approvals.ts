@@ -29,6 +29,8 @@ export interface WaitingApproval {
   /** People have said yes already. */
   readonly isGranted: boolean
   readonly expiresAt: Date
+  /** It was made just now; otherwise it is one of before. */
+  readonly isNew: boolean
   /** Granted, or how it ended otherwise. Never rejects. */
   readonly outcome: Promise<Approval>
   /**
@@ -138,7 +140,7 @@ export class Approvals implements Disposable {
       this.#pending.delete(fresh.id)
       if (approval.state === 'granted') return answered(approval)
     }
-    const waiting = this.#wait(approval)
+    const waiting = this.#wait(approval, isNew)
     if (isNew) this.#tell('requested', approval)
     return waiting
   }
@@ -357,7 +359,7 @@ export class Approvals implements Disposable {
     })
   }
 
-  #wait(approval: Approval): WaitingApproval {
+  #wait(approval: Approval, isNew: boolean): WaitingApproval {
     const { id, durable, expiresAt } = approval
     const { promise, resolve } = Promise.withResolvers<Approval>()
     const waiters = this.#waiters.get(id) ?? new Set()
@@ -373,7 +375,7 @@ export class Approvals implements Disposable {
       if (waiters.size === 0 && this.#waiters.get(id) === waiters) this.#waiters.delete(id)
       if (!durable) void this.#abandon(id, because)
     }
-    return { id, isGranted: false, expiresAt, outcome: promise, leave }
+    return { id, isGranted: false, expiresAt, isNew, outcome: promise, leave }
   }
 
   async #withdraw(id: string, because: string): Promise<void> {
@@ -484,6 +486,7 @@ function answered(approval: Approval): WaitingApproval {
     id: approval.id,
     isGranted: true,
     expiresAt: approval.expiresAt,
+    isNew: false,
     outcome: Promise.resolve(approval),
     leave: () => undefined,
   }

@@ -19,6 +19,8 @@ export interface LeaseRequest {
   readonly signal: AbortSignal
   /** The session's own end, when it is before the credential's. */
   readonly deadline?: Date
+  /** Nobody else comes for the same: none is made ahead for it. */
+  readonly isForOnce?: boolean
 }
 
 /** Makes leases and takes them back. The row is in the store before the credential is on the target. */
@@ -42,9 +44,9 @@ export class Leases implements AsyncDisposable {
    * @throws SallyportError TARGET_UNKNOWN, TARGET_UNREACHABLE, TARGET_ISSUER_FAILED, LEASE_FAILED,
    *   STORE_UNAVAILABLE, RECORDING_FAILED; whatever had been made by then is revoked
    */
-  async issue({ permit, capability, sessionId, signal, deadline }: LeaseRequest): Promise<Lease> {
+  async issue({ permit, capability, sessionId, signal, deadline, isForOnce }: LeaseRequest): Promise<Lease> {
     const { target, principal } = permit
-    const ready = this.#warm.take(target, capability)
+    const ready = isForOnce === true ? undefined : this.#warm.take(target, capability)
     if (ready !== undefined) {
       this.#handOut(ready, sessionId, principal)
       return this.#leaseOf(ready, deadline)

@@ -33,6 +33,18 @@ export interface ProtocolAdapter {
    * when the session had to be ended (the guard's signal, a broken message, a recording that failed), after telling the client.
    */
   relay(client: Downstream, upstream: Upstream, guard: Guard): Promise<'client' | 'target'>
+  /**
+   * What an approved statement would do, found out without doing it, for the people who are asked. `before` is called with
+   * each query that is sent.
+   * @throws SallyportError when the target cannot be asked
+   */
+  preview(
+    subject: ApprovalSubject,
+    upstream: Upstream,
+    catalog: Catalog,
+    before: (sql: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<StatementPreview>
   /** `credentials.ts`: makes and removes temporary credentials on one target. */
   issuerFor(target: Target): CredentialIssuer
 }
@@ -145,6 +157,14 @@ export interface BoundParameter {
   /** The type's OID when Parse said it, else 0. */
   readonly type: number
   readonly value: Buffer | null
+}
+
+/** What the target says about a statement before it runs. Whatever is undefined could not be told. */
+export interface StatementPreview {
+  readonly plan: { readonly lines: readonly string[] } | { readonly unknown: string }
+  readonly estimatedRows: number | undefined
+  readonly countedRows: number | undefined
+  readonly notCountedBecause: string | undefined
 }
 
 /** A statement that waits for people. */

@@ -107,7 +107,7 @@ export class SessionGuard implements Guard {
     readonly signal: AbortSignal
     readonly approvals: Pick<
       SessionApprovalsOptions,
-      'approvals' | 'reported' | 'elevate' | 'wait' | 'urlOf' | 'onPending'
+      'approvals' | 'reported' | 'elevate' | 'wait' | 'urlOf' | 'onNew' | 'onPending'
     >
   }) {
     this.sessionId = options.context.sessionId

@@ -58,6 +58,7 @@ const NOBODY_ASKED = {
   elevate: () => Promise.reject(new Error('something was granted')),
   wait: { ms: 0, keeps: false },
   urlOf: (id: string) => id,
+  onNew: () => undefined,
 }
 
 async function started() {

@@ -21,6 +21,7 @@ import { type ApprovedConnection, approvedConnection } from './connection-approv
 import { CountedRecorder } from './counted-recorder.ts'
 import { type GuardMasks, SessionGuard, type Verdicts } from './guard.ts'
 import { newSessionId } from './ids.ts'
+import type { ImpactPreviews } from './impact-previews.ts'
 import type { LiveSession, LiveSessions } from './live-sessions.ts'
 import type { FollowedSessions } from './followed-sessions.ts'
 import type { SessionMetrics } from './ports.ts'
@@ -36,6 +37,7 @@ export interface SessionServices {
   readonly recordings: Recordings
   readonly leases: Leases
   readonly approvals: Approvals
+  readonly previews: Pick<ImpactPreviews, 'begin'>
   readonly live: LiveSessions
   readonly usage: UsageBook
   readonly masks: GuardMasks
@@ -232,6 +234,7 @@ export async function serve(
           elevate: (reading) => lease.elevate(privilegesFor(reading)),
           wait: origin.approvals ?? { ms: (target.approvalWaitSeconds ?? WAIT_SECONDS) * 1000, keeps: false },
           urlOf: services.approvalUrl,
+          onNew: (request, subject) => services.previews.begin({ id: request, subject, permit }),
           ...(origin.onApproval === undefined ? {} : { onPending: origin.onApproval }),
         },
       })

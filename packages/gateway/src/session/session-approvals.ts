@@ -42,6 +42,8 @@ export interface SessionApprovalsOptions {
   readonly elevate: Elevate
   readonly wait: ApprovalWait
   readonly urlOf: (id: string) => string
+  /** Told about each new request: what it would do can be looked at. */
+  readonly onNew: (id: string, subject: ApprovalSubject) => void
   /** Told which request a statement of this session waits for. */
   readonly onPending?: (id: string) => void
 }
@@ -71,6 +73,7 @@ export class SessionApprovals {
       reported,
     })
     onPending?.(waiting.id)
+    if (waiting.isNew) this.#options.onNew(waiting.id, subject)
     const { promise: late, resolve: isLate } = Promise.withResolvers<undefined>()
     const timer = setTimeout(() => isLate(undefined), wait.ms)
     return {

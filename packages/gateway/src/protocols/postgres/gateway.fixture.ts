@@ -7,10 +7,9 @@ import { SallyportError } from '../../access/errors.ts'
 import type { Target } from '../../access/model.ts'
 import { Permit } from '../../access/permit.ts'
 import { TestGuard } from './guard.fixture.ts'
-import { PostgresAdapter } from './index.ts'
+import { PostgresAdapter, type PostgresAdapterOptions } from './index.ts'
 import { LEASE, noIssuer } from './lease.fixture.ts'
 import { encodePassword } from './messages.ts'
-import type { SqlReader } from './statement-cache.ts'
 import { frames, type Frame, startup } from './wire.fixture.ts'
 
 export interface TestSession {
@@ -31,12 +30,16 @@ export class TestGateway implements AsyncDisposable {
   readonly #streams = new Set<Duplex>()
   readonly #clients: pg.Client[] = []
 
-  private constructor(target: Target, tls: SecureContext, reader: SqlReader) {
+  private constructor(target: Target, tls: SecureContext, reader: PostgresAdapterOptions['reader']) {
     this.#target = target
     this.adapter = new PostgresAdapter({ tls, reader, issuerFor: noIssuer })
   }
 
-  static async start(target: Target, tls: SecureContext, reader: SqlReader): Promise<TestGateway> {
+  static async start(
+    target: Target,
+    tls: SecureContext,
+    reader: PostgresAdapterOptions['reader'],
+  ): Promise<TestGateway> {
     const gateway = new TestGateway(target, tls, reader)
     gateway.#server.listen(0, '127.0.0.1')
     await once(gateway.#server, 'listening')

@@ -1,16 +1,22 @@
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
+import type { Catalog } from '../../access/catalog.ts'
 import type { Obligation, Target } from '../../access/model.ts'
 import type {
+  ApprovalSubject,
   Credential,
   CredentialIssuer,
   Downstream,
   Greeting,
   Guard,
   ProtocolAdapter,
+  StatementPreview,
   Upstream,
 } from '../contract.ts'
 import { CancelKeys } from './cancel-keys.ts'
+import type { CountQuery } from '../sql/count-query.ts'
+import type { Question } from './parser.ts'
+import { previewStatement } from './preview-statement.ts'
 import { relay } from './relay.ts'
 import { PostgresDownstream, PostgresServer } from './server.ts'
 import { type SqlReader, StatementCache } from './statement-cache.ts'
@@ -19,7 +25,10 @@ import { connectUpstream, PostgresUpstream } from './upstream.ts'
 export interface PostgresAdapterOptions {
   /** The certificate that is shown to clients. */
   readonly tls: SecureContext
-  readonly reader: SqlReader
+  readonly reader: SqlReader & {
+    /** The query that counts the rows which a statement would touch. */
+    countQuery(question: Question): Promise<CountQuery>
+  }
   readonly issuerFor: (target: Target) => CredentialIssuer
 }
 
@@ -29,7 +38,7 @@ export class PostgresAdapter implements ProtocolAdapter {
   readonly discharges: ReadonlySet<Obligation['kind']> = new Set(['record'])
   readonly issuerFor: (target: Target) => CredentialIssuer
   readonly #server: PostgresServer
-  readonly #reader: SqlReader
+  readonly #reader: PostgresAdapterOptions['reader']
   /** Names mean something else on every target. */
   readonly #statements = new Map<string, StatementCache>()
 
@@ -57,6 +66,20 @@ export class PostgresAdapter implements ProtocolAdapter {
       throw new TypeError('these are not both ends of a PostgreSQL session')
     }
     return relay(client, upstream, guard, this.#statementsOf(guard.target), guard.sessionId)
+  }
+
+  async preview(
+    subject: ApprovalSubject,
+    upstream: Upstream,
+    catalog: Catalog,
+    before: (sql: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<StatementPreview> {
+    if (!(upstream instanceof PostgresUpstream)) throw new TypeError('not a PostgreSQL upstream')
+    const { searchPath } = catalog
+    const names = { key: '', paths: [searchPath], fallbacks: [searchPath], temporary: [] }
+    const count = await this.#reader.countQuery({ text: subject.text, catalog, names, session: 'previews' })
+    return await previewStatement(upstream, subject, count, before, signal)
   }
 
   #statementsOf(target: string): StatementCache {

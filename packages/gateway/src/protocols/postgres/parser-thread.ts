@@ -51,10 +51,16 @@ export class ParserThread {
     this.#worker.on('exit', (code) => died(`it exited with ${code}`))
   }
 
-  ask(id: number, text: string, catalog: Catalog, names: BareNames): void {
+  ask(id: number, text: string, catalog: Catalog, names: BareNames, counts: boolean): void {
     // Only a thread at work keeps the process alive.
     this.#worker.ref()
-    const question: ParserQuestion = { id, text, catalog: this.#deliver(catalog), names }
+    const question: ParserQuestion = {
+      id,
+      text,
+      catalog: this.#deliver(catalog),
+      names,
+      ...(counts ? { counts } : {}),
+    }
     this.#worker.postMessage(question, [])
   }
 

@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import { hasSqlDetails, loadModule, parseSync } from 'libpg-query'
+import { deparseSync } from 'pgsql-deparser'
 import { combineReadings } from '../sql/combine-readings.ts'
+import { countQuery } from '../sql/count-query.ts'
 import { CatalogIndex } from '../sql/names.ts'
 import { readStatements } from '../sql/read-statement.ts'
 import type { SqlReading } from '../sql/reading.ts'
@@ -33,10 +35,17 @@ function read({ text, catalog, names }: ParserQuestion): SqlReading {
   }
 }
 
+/** On one line: people are shown it. */
+function written(node: unknown): string {
+  return deparseSync(node as Parameters<typeof deparseSync>[0], { pretty: false })
+}
+
 /** Runs in a thread of its own: parses and reads one text at a time, and sends back only what was read. */
 function answer(question: ParserQuestion): ParserAnswer {
   const { id } = question
   try {
+    if (question.counts)
+      return { id, count: countQuery(question.text, { parse: parseSync, deparse: written }) }
     return { id, reading: read(question) }
   } catch (error) {
     return { id, failed: error instanceof Error ? error.message : String(error) }

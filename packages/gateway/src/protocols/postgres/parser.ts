@@ -1,4 +1,5 @@
 import type { Catalog } from '../../access/catalog.ts'
+import type { CountQuery } from '../sql/count-query.ts'
 import type { SqlReading } from '../sql/reading.ts'
 import { opaqueReading } from '../sql/reading.ts'
 import type { BareNames } from '../sql/search-path.ts'
@@ -26,7 +27,9 @@ export interface Question {
 }
 
 interface Asked extends Question {
-  readonly settle: (reading: SqlReading) => void
+  readonly counts: boolean
+  /** `count` is there only where it was asked for and found. */
+  readonly settle: (reading: SqlReading, count?: CountQuery) => void
 }
 
 /** One place for a thread. The thread in it may change. */
@@ -75,10 +78,22 @@ export class StatementReader implements AsyncDisposable {
     const refused = this.#isClosed ? 'the gateway is stopping' : refuseText(question.text)
     if (refused !== undefined) return Promise.resolve(opaqueReading(refused))
     return new Promise((settle) => {
-      if (!this.#waiting.add({ ...question, settle })) {
+      if (!this.#waiting.add({ ...question, counts: false, settle: (reading) => settle(reading) })) {
         settle(opaqueReading('too many statements wait to be read; send it again later'))
       } else this.#deal()
     })
+  }
+
+  /** The query that counts the rows which a statement would touch, or why there is none. Never rejects. */
+  countQuery(question: Question): Promise<CountQuery> {
+    const { promise, resolve } = Promise.withResolvers<CountQuery>()
+    const settle = ({ opaqueBecause }: SqlReading, count?: CountQuery): void =>
+      resolve(count ?? { kind: 'none', because: opaqueBecause ?? 'it could not be read' })
+    if (this.#isClosed) settle(opaqueReading('the gateway is stopping'))
+    else if (!this.#waiting.add({ ...question, counts: true, settle })) {
+      settle(opaqueReading('too many statements wait to be read'))
+    } else this.#deal()
+    return promise
   }
 
   /** Ends the threads. What still waits becomes opaque. */
@@ -132,16 +147,16 @@ export class StatementReader implements AsyncDisposable {
       const timer = setTimeout(() => this.#late(seat), this.#deadlineMs)
       seat.asked = { id, question, timer }
       seat.texts++
-      seat.thread.ask(id, question.text, question.catalog, question.names)
+      seat.thread.ask(id, question.text, question.catalog, question.names, question.counts)
     }
   }
 
-  #settle(seat: Seat, reading: SqlReading): void {
+  #settle(seat: Seat, reading: SqlReading, count?: CountQuery): void {
     const asked = seat.asked
     seat.asked = undefined
     if (asked === undefined) return
     clearTimeout(asked.timer)
-    asked.question.settle(reading)
+    asked.question.settle(reading, count)
   }
 
   #answered(seat: Seat, answer: ParserAnswer): void {
@@ -150,7 +165,7 @@ export class StatementReader implements AsyncDisposable {
       this.#settle(seat, opaqueReading('it is nested too deeply for the parser'))
       this.#replace(seat)
     } else {
-      this.#settle(seat, answer.reading ?? opaqueReading('the parser gave no answer'))
+      this.#settle(seat, answer.reading ?? opaqueReading('the parser gave no answer'), answer.count)
       if (seat.texts >= this.#textsPerThread) this.#replace(seat)
       else seat.thread.rest()
     }
