@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import pg from 'pg'
 import { isFree } from '../../packages/cli/src/dev/free-port.ts'
@@ -10,8 +11,8 @@ import { failureOf, failureText } from '../../packages/cli/src/failure.ts'
 import { loadGateway } from '../../packages/cli/src/gateway-module.ts'
 import { runAgent } from './run-agent.ts'
 import { screenOn } from './screen.ts'
-import { PROMPT, TURNS } from './script.ts'
-import { startScriptedModel } from './scripted-model.ts'
+import { CHANGE_PROMPT, CHANGE_TURNS, PAYMENT, PROMPT, TURNS } from './script.ts'
+import { type Block, startScriptedModel } from './scripted-model.ts'
 import { RoleWatch } from './watch-roles.ts'
 
 const { values: asked } = parseArgs({ options: { once: { type: 'boolean' }, folder: { type: 'string' } } })
@@ -71,7 +72,7 @@ async function tour(dev: DevEnvironment, shopUrl: string): Promise<boolean> {
     'insight-agent, on behalf of ana (data-science), through MCP; its only credential is a short-lived token',
   )
   const before = new Date()
-  const seen = await watchAgent(dev, token)
+  const seen = await watchAgent(dev, token, PROMPT, TURNS)
   const read = seen.get('read')
   check(
     read !== undefined && !read.isError && read.text.includes('rowCount'),
@@ -93,19 +94,40 @@ async function tour(dev: DevEnvironment, shopUrl: string): Promise<boolean> {
   const customers = await watch.count('customers')
   check(customers >= 10_000, `customers still has its ${customers} rows`)
 
-  screen.title("4  The agent's ticket, tried on the database itself")
+  screen.title('4  What it may not see')
+  const secrets = await watch.firstCustomers(3)
+  const masked = seen.get('masked')
+  const reversed = seen.get('reversed')
+  check(
+    masked?.isError === false && masked.text.includes('"masked":[{') && !showsAny(masked.text, secrets),
+    'names, addresses, numbers and birthdays came back in their shape, and are nobody’s',
+  )
+  check(
+    reversed !== undefined && !showsAny(reversed.text, secrets),
+    'reverse(email) is followed back to email: masked as well',
+  )
+
+  screen.title('5  A change that a person looks at first')
+  await approvedChange(dev, watch, check)
+
+  screen.title("6  The agent's ticket, tried on the database itself")
   const refusal = await tryDirectly(dev, shopUrl, token)
   check(refusal !== undefined, refusal ?? 'the database let it in')
 
-  screen.title('5  What was recorded')
+  screen.title('7  What was recorded')
   passed = (await showRecording(dev, before, check)) && passed
   return passed
 }
 
 /** Runs the agent and prints what it does as it happens. */
-async function watchAgent(dev: DevEnvironment, token: string): Promise<Seen> {
+async function watchAgent(
+  dev: DevEnvironment,
+  token: string,
+  prompt: string,
+  turns: readonly (readonly Block[])[],
+): Promise<Seen> {
   const key = process.env.ANTHROPIC_API_KEY
-  await using model = key === undefined ? await startScriptedModel(TURNS) : undefined
+  await using model = key === undefined ? await startScriptedModel(turns) : undefined
   screen.line(
     model === undefined
       ? 'its model is the real one (ANTHROPIC_API_KEY is set)'
@@ -116,7 +138,7 @@ async function watchAgent(dev: DevEnvironment, token: string): Promise<Seen> {
   const seen = new Map<string, { readonly text: string; readonly isError: boolean }>()
   const calls = new Map<string, string>()
   const events = runAgent({
-    prompt: PROMPT,
+    prompt,
     mcpUrl: `${dev.url}/mcp`,
     token,
     home,
@@ -145,7 +167,66 @@ async function watchAgent(dev: DevEnvironment, token: string): Promise<Seen> {
 /** Which of the tour's questions a statement answers, whoever wrote it: the script or the real model. */
 function purposeOf(sql: string): string {
   if (/\bdrop\s+table\b/i.test(sql)) return 'drop'
+  if (/\bupdate\s+payments\b/i.test(sql)) return 'change'
+  if (/\bbirth_date\b/i.test(sql)) return 'masked'
+  if (/\breverse\s*\(/i.test(sql)) return 'reversed'
   return /\bcurrent_user\b/i.test(sql) ? 'whoami' : /\bcustomers\b/i.test(sql) ? 'read' : 'other'
+}
+
+function showsAny(text: string, secrets: readonly string[]): boolean {
+  return secrets.some((secret) => text.includes(secret) || text.includes([...secret].toReversed().join('')))
+}
+
+/** An agent wants to change a payment; the statement waits until dora, a database administrator, has said yes. */
+async function approvedChange(
+  dev: DevEnvironment,
+  watch: RoleWatch,
+  check: (ok: boolean, text: string) => void,
+): Promise<void> {
+  const token = await dev.idp.token('deploy-agent', { onBehalfOf: 'omar' })
+  screen.line('deploy-agent, on behalf of omar (devops); dora (dba) decides')
+  const working = watchAgent(dev, token, CHANGE_PROMPT, CHANGE_TURNS)
+  const sallyport = await cli(dev, 'dora')
+  const waiting = await untilOneWaits(sallyport)
+  check(
+    waiting !== undefined && (await watch.amount(PAYMENT)) > 0,
+    'the statement waits, and payment and role are as they were',
+  )
+  if (waiting !== undefined) {
+    screen.line(`$ sallyport approvals show ${waiting}`)
+    screen.quote(await sallyport('approvals', 'show', waiting))
+    await sallyport('approvals', 'approve', waiting, '--reason', 'booked twice: checked in the ledger')
+    screen.line(`$ sallyport approvals approve ${waiting} --reason "booked twice: checked in the ledger"`)
+  }
+  const change = (await working).get('change')
+  check(
+    change?.isError === false && (await watch.amount(PAYMENT)) === 0,
+    'approved: exactly that statement ran, once',
+  )
+}
+
+/** @returns the id of the request for approval, or undefined when none came */
+async function untilOneWaits(sallyport: Cli): Promise<string | undefined> {
+  for (let tries = 0; tries < 60; tries++) {
+    const listed = JSON.parse(await sallyport('approvals', 'list', '--mine', '-o', 'json')) as {
+      readonly id: string
+    }[]
+    if (listed[0] !== undefined) return listed[0].id
+    await sleep(250)
+  }
+  return undefined
+}
+
+/** The command line, as somebody. */
+type Cli = (...args: string[]) => Promise<string>
+
+async function cli(dev: DevEnvironment, person: string): Promise<Cli> {
+  const env = { ...process.env, SALLYPORT_URL: dev.url, SALLYPORT_TOKEN: await dev.idp.token(person) }
+  const bin = join(import.meta.dirname, '../../packages/cli/bin/sallyport.js')
+  return async (...args) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [bin, ...args], { env, cwd: folder })
+    return stdout
+  }
 }
 
 /** @returns how the target refused, or undefined when it did not */
@@ -178,12 +259,7 @@ async function showRecording(
   since: Date,
   check: (ok: boolean, text: string) => void,
 ): Promise<boolean> {
-  const env = { ...process.env, SALLYPORT_URL: dev.url, SALLYPORT_TOKEN: await dev.idp.token('dora') }
-  const sallyport = async (...args: string[]): Promise<string> => {
-    const bin = join(import.meta.dirname, '../../packages/cli/bin/sallyport.js')
-    const { stdout } = await promisify(execFile)(process.execPath, [bin, ...args], { env, cwd: folder })
-    return stdout
-  }
+  const sallyport = await cli(dev, 'dora')
   const sessions = JSON.parse(await sallyport('sessions', 'list', '-o', 'json')) as {
     readonly id: string
     readonly startedAt: string

@@ -47,6 +47,24 @@ export class RoleWatch implements AsyncDisposable {
     return Number(rows[0]?.n)
   }
 
+  /** What nobody but the database itself shows of the first customers: names, e-mail addresses, phones, birthdays. */
+  async firstCustomers(count: number): Promise<readonly string[]> {
+    const { rows } = await this.#client.query<Record<string, string>>(
+      'SELECT name, email, phone, birth_date::text FROM customers ORDER BY id LIMIT $1',
+      [count],
+    )
+    return rows.flatMap((row) => Object.values(row))
+  }
+
+  /** Of a payment. */
+  async amount(payment: number): Promise<number> {
+    const { rows } = await this.#client.query<{ amount: string }>(
+      'SELECT amount FROM payments WHERE id = $1',
+      [payment],
+    )
+    return Number(rows[0]?.amount)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
     await this.#watching
