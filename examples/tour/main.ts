@@ -185,22 +185,23 @@ async function approvedChange(
 ): Promise<void> {
   const token = await dev.idp.token('deploy-agent', { onBehalfOf: 'omar' })
   screen.line('deploy-agent, on behalf of omar (devops); dora (dba) decides')
+  const before = await watch.amount(PAYMENT)
   const working = watchAgent(dev, token, CHANGE_PROMPT, CHANGE_TURNS)
   const sallyport = await cli(dev, 'dora')
   const waiting = await untilOneWaits(sallyport)
   check(
-    waiting !== undefined && (await watch.amount(PAYMENT)) > 0,
-    'the statement waits, and payment and role are as they were',
+    waiting !== undefined && (await watch.amount(PAYMENT)) === before,
+    'the statement waits, and the payment is as it was',
   )
   if (waiting !== undefined) {
     screen.line(`$ sallyport approvals show ${waiting}`)
-    screen.quote(await sallyport('approvals', 'show', waiting))
-    await sallyport('approvals', 'approve', waiting, '--reason', 'booked twice: checked in the ledger')
-    screen.line(`$ sallyport approvals approve ${waiting} --reason "booked twice: checked in the ledger"`)
+    screen.quote(await sallyport('approvals', 'show', waiting), 30)
+    await sallyport('approvals', 'approve', waiting, '--reason', 'checked in the ledger')
+    screen.line(`$ sallyport approvals approve ${waiting} --reason "checked in the ledger"`)
   }
   const change = (await working).get('change')
   check(
-    change?.isError === false && (await watch.amount(PAYMENT)) === 0,
+    change?.isError === false && (await watch.amount(PAYMENT)) === before - 1,
     'approved: exactly that statement ran, once',
   )
 }
@@ -263,10 +264,11 @@ async function showRecording(
   const sessions = JSON.parse(await sallyport('sessions', 'list', '-o', 'json')) as {
     readonly id: string
     readonly startedAt: string
+    readonly principal: { readonly id: string }
     readonly denied: number
   }[]
   const mine = sessions.filter((session) => new Date(session.startedAt) >= since)
-  const denied = mine.find((session) => session.denied > 0)
+  const denied = mine.find(({ principal, denied: count }) => principal.id === 'insight-agent' && count > 0)
   check(
     mine.length >= 3 && denied !== undefined,
     `${mine.length} sessions recorded; the one with the denial:`,

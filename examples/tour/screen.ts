@@ -5,7 +5,7 @@ export interface Screen {
   title(text: string): void
   line(text: string): void
   /** Something that a program printed, indented and cut to a readable length. */
-  quote(text: string): void
+  quote(text: string, lines?: number): void
   check(ok: boolean, text: string): void
 }
 
@@ -20,11 +20,10 @@ export function screenOn(out: NodeJS.WriteStream): Screen {
   return {
     title: (text) => print(`\n${style('bold', text)}`),
     line: (text) => print(`  ${text}`),
-    quote: (text) => {
+    quote: (text, most = MAX_QUOTED_LINES) => {
       const lines = text.trimEnd().split('\n')
-      for (const line of lines.slice(0, MAX_QUOTED_LINES)) print(`    ${style('dim', line)}`)
-      if (lines.length > MAX_QUOTED_LINES)
-        print(`    ${style('dim', `… ${lines.length - MAX_QUOTED_LINES} more lines`)}`)
+      for (const line of lines.slice(0, most)) print(`    ${style('dim', line)}`)
+      if (lines.length > most) print(`    ${style('dim', `… ${lines.length - most} more lines`)}`)
     },
     check: (ok, text) => print(`  ${ok ? style('green', '✓') : style('red', '✗')} ${text}`),
   }

@@ -47,14 +47,14 @@ export const TURNS: readonly (readonly Block[])[] = [
 
 /** The payment that the second agent is asked to correct. */
 export const PAYMENT = 7
-const CORRECTION = `UPDATE payments SET amount = 0.00 WHERE id = ${PAYMENT}`
+const CORRECTION = `UPDATE payments SET amount = amount - 1.00 WHERE id = ${PAYMENT}`
 
 /** The second agent's task: a change that policy lets a person look at first. */
 export const CHANGE_PROMPT = `You work on the database target "shop" through the sallyport tools.
-Payment ${PAYMENT} was booked twice, the second time by us. Run exactly this statement, with the purpose "payment ${PAYMENT} was booked twice": ${CORRECTION}
+Payment ${PAYMENT} was charged 1.00 too much. Run exactly this statement, with the purpose "payment ${PAYMENT} was charged 1.00 too much": ${CORRECTION}
 If it needs approval, wait for it with check_approval and then run the identical statement again. Say in one sentence how it ended.`
 
 export const CHANGE_TURNS: readonly (readonly Block[])[] = [
-  [query('change', CORRECTION, `payment ${PAYMENT} was booked twice`)],
+  [query('change', CORRECTION, `payment ${PAYMENT} was charged 1.00 too much`)],
   [{ type: 'text', text: `A person approved it, and payment ${PAYMENT} is corrected.` }],
 ]
