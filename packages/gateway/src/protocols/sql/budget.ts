@@ -5,7 +5,7 @@ export class TooMuchToFollow extends Error {}
  * Bounds the work on one statement: nodes that are looked at, columns and sources that are put together. Some 100 ms; what
  * people and their programs write takes less than a thousandth of it.
  */
-const MAX_STEPS = 1_500_000
+const MAX_STEPS = 500_000
 
 /** What is left of the work that one statement may cause. */
 export class Budget {

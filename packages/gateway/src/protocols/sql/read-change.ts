@@ -123,14 +123,15 @@ function readConflict(conflict: Fields, target: Target, scope: Scope, walk: Walk
   }
   walk.predicate(infer?.['whereClause'], scope)
   if (text(conflict['action']) !== 'ONCONFLICT_UPDATE') return
+  // What was to be inserted. PostgreSQL asks for SELECT on a column of it as on one of the relation.
   const excluded = new RangeEntry({
     alias: 'excluded',
-    columns: target.entry.columns.map(({ name }) => ({
-      name,
-      value: target.written.get(name) ?? CLEAN,
-      reads: [],
+    columns: target.entry.columns.map((column) => ({
+      ...column,
+      value: target.written.get(column.name) ?? CLEAN,
     })),
     open: target.entry.open,
+    uses: target.uses,
     hasColumns: false,
   })
   const inside = new Scope([...scope.entries, excluded], scope.outer, scope.tables)
@@ -235,7 +236,7 @@ export function readMerge(fields: Fields, around: Scope, walk: Walk): Result {
     if (action !== 'insert')
       judgeWhere(fields['joinCondition'], fields['relation'], walk.reading, clause['condition'])
   }
-  const returned = readReturning(fields, target, level, source, walk)
+  const returned = readReturning(fields, target, level, source, walk, true)
   finish()
   return returned
 }
@@ -270,6 +271,7 @@ function readReturning(
   level: Scope,
   from: readonly RangeEntry[],
   walk: Walk,
+  isSourceFirst = false,
 ): Result {
   const clause = fieldsOf(fields['returningClause'])
   if (clause === undefined) return { columns: [] }
@@ -291,7 +293,9 @@ function readReturning(
       ? [new RangeEntry({ ...readable(target.entry), alias: name, hasColumns: false })]
       : [afterwards(target, name, false)]
   })
-  return readTargets(clause['exprs'], level.with([now, ...from, ...rows]), walk)
+  // MERGE has its source first.
+  const entries = isSourceFirst ? [...from, now] : [now, ...from]
+  return readTargets(clause['exprs'], level.with([...entries, ...rows]), walk)
 }
 
 function readable({ columns, open, uses, schemas }: RangeEntry) {

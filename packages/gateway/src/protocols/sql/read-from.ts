@@ -204,7 +204,10 @@ function mergeEntries(entries: readonly Readable[]): Readable {
     )
   }
   const opens = entries.flatMap(({ open }) => (open === undefined ? [] : [open]))
-  const columns = [...byName.values()]
+  // One of which the columns are not known can have any.
+  const columns = [...byName.values()].map((column) =>
+    opens.length === 0 ? column : { ...column, value: either(column.value, madeOf(unionAll(opens))) },
+  )
   // With different columns under different paths, what a star stands for is not certain.
   const uncertain = shapes.size > 1 ? [unionAll(columns.map(({ value }) => value.sources))] : []
   const open = [...opens, ...uncertain]

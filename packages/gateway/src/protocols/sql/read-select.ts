@@ -9,6 +9,8 @@ import {
   type Result,
   type ResultColumn,
   type Sources,
+  type Value,
+  anyOf,
   either,
   madeOf,
   sourcesOf,
@@ -95,16 +97,16 @@ function isStar(node: unknown): boolean {
 }
 
 function readValues(fields: Fields, scope: Scope, walk: Walk): Result {
-  const columns: ResultColumn[] = []
+  const columns: Value[][] = []
   for (const row of list(fields['valuesLists'])) {
     for (const [n, item] of list(nodeOf(row, 'List')?.['items']).entries()) {
       const value = walk.expression(item, scope)
       const above = columns[n]
-      const name = `column${n + 1}`
-      columns[n] = { name, value: above === undefined ? value : either(above.value, value) }
+      if (above === undefined) columns[n] = [value]
+      else above.push(value)
     }
   }
-  return { columns }
+  return { columns: columns.map((values, n) => ({ name: `column${n + 1}`, value: anyOf(values) })) }
 }
 
 function readSetOperation(operation: string, fields: Fields, level: Scope, walk: Walk): Result {

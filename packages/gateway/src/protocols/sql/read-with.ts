@@ -54,6 +54,9 @@ export function readWith(withClause: unknown, around: Scope, walk: Walk): With {
 /** After so many rounds in which a recursive query found further sources, each of its columns has all of them. */
 const MAX_ROUNDS = 10
 
+/** Of a recursive query before anything is known of it. */
+const NOT_YET_READ: Result = { columns: [], open: NO_SOURCES }
+
 class CommonTableQuery implements CommonTable {
   readonly name: string
   readonly #fields: Fields
@@ -73,7 +76,11 @@ class CommonTableQuery implements CommonTable {
   result(): Result {
     if (this.#isBeingRead) {
       this.#refersToItself = true
-      return this.#result ?? { columns: [], open: NO_SOURCES }
+      if (this.#result === undefined) {
+        this.#result = NOT_YET_READ
+        this.#result = this.#readStart() ?? NOT_YET_READ
+      }
+      return this.#result
     }
     if (this.#result !== undefined) return this.#result
     this.#isBeingRead = true
@@ -96,11 +103,20 @@ class CommonTableQuery implements CommonTable {
 
   #read(): Result {
     const query = tagged(this.#fields['ctequery'])
-    if (query === undefined) {
-      this.#walk.reading.opaque('a WITH query is none')
-      return { columns: [], open: 'anything' }
-    }
-    const result = this.#walk.query(query.tag, query.fields, this.#scope())
+    if (query !== undefined) return this.#named(this.#walk.query(query.tag, query.fields, this.#scope()))
+    this.#walk.reading.opaque('a WITH query is none')
+    return { columns: [], open: 'anything' }
+  }
+
+  /** The part of a recursive query that is not recursive: the left side of its UNION. */
+  #readStart(): Result | undefined {
+    const union = nodeOf(this.#fields['ctequery'], 'SelectStmt')
+    const start = fieldsOf(union?.['larg'])
+    if (start === undefined || union?.['withClause'] !== undefined) return undefined
+    return this.#named(this.#walk.query('SelectStmt', start, this.#scope()))
+  }
+
+  #named(result: Result): Result {
     const names = nameParts(this.#fields['aliascolnames'])
     const columns = result.columns.map((column, n) => ({ ...column, name: names[n] ?? column.name }))
     const added = this.#addedColumns().map(

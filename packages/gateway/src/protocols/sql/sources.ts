@@ -74,15 +74,23 @@ export function madeOf(sources: Sources): Value {
   return sources.size === 0 ? CLEAN : { sources, isPlain: false, isConstant: false, parameters: NONE }
 }
 
-/** Either of two values, as the arms of a UNION or the rows of VALUES give them. */
+/** Either of two values, as the arms of a UNION give them: not constant any more. */
 export function either(one: Value, other: Value): Value {
-  if (one === other) return one
+  return anyOf([one, other])
+}
+
+/** Any of many values, as the rows of VALUES give them. */
+export function anyOf(values: readonly Value[]): Value {
+  const [first, ...others] = values
+  if (first === undefined) return CLEAN
+  if (others.length === 0) return first
+  const sources = unionAll(values.map((value) => value.sources))
+  const size = sizeOf(sources)
   return {
-    sources: union(one.sources, other.sources),
-    isPlain: one.isPlain && other.isPlain && one.sources === other.sources,
+    sources,
+    isPlain: sources !== 'anything' && values.every((one) => one.isPlain && sizeOf(one.sources) === size),
     isConstant: false,
-    parameters:
-      one.parameters === other.parameters ? one.parameters : [...one.parameters, ...other.parameters],
+    parameters: [...new Set(values.flatMap(({ parameters }) => parameters))],
   }
 }
 
