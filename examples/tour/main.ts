@@ -174,7 +174,9 @@ function purposeOf(sql: string): string {
 }
 
 function showsAny(text: string, secrets: readonly string[]): boolean {
-  return secrets.some((secret) => text.includes(secret) || text.includes([...secret].toReversed().join('')))
+  // What is in the shop is plain ASCII.
+  const backwards = (secret: string): string => Array.from(secret).toReversed().join('')
+  return secrets.some((secret) => text.includes(secret) || text.includes(backwards(secret)))
 }
 
 /** An agent wants to change a payment; the statement waits until dora, a database administrator, has said yes. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const template = (name: string): URL => new URL(`resources/${name}`, import.meta.url)
 
 /** What people edit: written once. */
-const EDITED = ['policies.cedar'] as const
+const EDITED = ['policies.cedar', 'classification.yaml'] as const
 
 /**
  * Puts the shop's resources into a directory. The target is written anew, since its address is that of this start; the
