@@ -1,6 +1,6 @@
 import { loadModule, parseSync } from 'libpg-query'
 import type { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startTargetPostgres, type TargetPostgres } from '../../../../../test/harness/postgres.ts'
 import type { Grant } from '../../access/capability.ts'
 import type { Catalog } from '../../access/catalog.ts'
@@ -179,9 +179,13 @@ describe('the reading of a query, beside what PostgreSQL itself says', () => {
     return combineReadings(readStatements(parseSync(sql), index, usualNames(['public'])))
   }
 
+  afterEach(async () => {
+    await client.query('ROLLBACK')
+  })
+
   it.each(QUERIES)('finds the columns of %s where PostgreSQL finds them', async (sql) => {
     await client.query('BEGIN')
-    const { fields } = await client.query(sql).finally(() => client.query('ROLLBACK'))
+    const { fields } = await client.query(sql)
     const { flow, opaqueBecause } = read(sql)
     expect(opaqueBecause).toBeUndefined()
     const { outputs } = flow

@@ -52,8 +52,7 @@ export function readExpression(tag: string, fields: Fields, scope: Scope, walk: 
       return value.isPlain && value.fields === undefined ? CLEAN : madeOf(value.sources)
     }
     case 'CaseExpr':
-      readBranches(fields, scope, walk)
-      return readBelow(tag, fields, scope, walk)
+      return readCase(fields, scope, walk)
     case 'GroupingFunc':
       // Which columns a row is grouped by hangs on the query alone. They are looked at, and not passed on.
       readBelow(tag, fields, scope, walk)
@@ -90,14 +89,25 @@ export function readExpression(tag: string, fields: Fields, scope: Scope, walk: 
  * Which branch of a CASE is taken shows even where its result is masked: a branch can fail, or take its time. So its
  * conditions are conditions like others.
  */
-function readBranches(fields: Fields, scope: Scope, walk: Walk): void {
+function readCase(fields: Fields, scope: Scope, walk: Walk): Value {
   const subject = fields['arg'] === undefined ? undefined : walk.expression(fields['arg'], scope)
-  if (subject !== undefined) walk.flow.infers(subject.sources, subject.isPlain ? 'constant' : 'pattern')
-  for (const branch of list(fields['args'])) {
-    const condition = nodeOf(branch, 'CaseWhen')?.['expr']
-    if (subject === undefined) walk.predicate(condition, scope)
-    else walk.flow.infers(walk.expression(condition, scope).sources, 'pattern')
+  const parts: Sources[] = [walk.expression(fields['defresult'], scope).sources]
+  if (subject !== undefined) {
+    parts.push(subject.sources)
+    walk.flow.infers(subject.sources, subject.isPlain ? 'constant' : 'pattern')
   }
+  for (const item of list(fields['args'])) {
+    const branch = nodeOf(item, 'CaseWhen')
+    if (branch === undefined) walk.reading.opaque('a CASE has a branch that the gateway does not know')
+    parts.push(walk.expression(branch?.['result'], scope).sources)
+    if (subject === undefined) parts.push(walk.predicate(branch?.['expr'], scope))
+    else {
+      const { sources } = walk.expression(branch?.['expr'], scope)
+      walk.flow.infers(sources, 'pattern')
+      parts.push(sources)
+    }
+  }
+  return madeOf(unionAll(parts))
 }
 
 /** Made of everything below it. */
@@ -179,12 +189,10 @@ function readCall(fields: Fields, scope: Scope, walk: Walk): Value {
     if (field !== undefined) return madeOf(field.sources)
   }
   const isKnown = readFunctionName(fields, walk.reading)
-  const filter = fields['agg_filter']
   const beside = [
     ...list(fields['agg_order']).map((item) => walk.expression(item, scope).sources),
-    filter === undefined ? NO_SOURCES : walk.expression(filter, scope).sources,
+    walk.predicate(fields['agg_filter'], scope),
   ]
-  if (filter !== undefined) walk.predicate(filter, scope)
   const over = fieldsOf(fields['over'])
   const window = over === undefined ? NO_SOURCES : readWindow(over, scope, walk).sources
   const given = unionAll(args.map(({ sources }) => sources))

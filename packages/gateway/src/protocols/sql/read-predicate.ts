@@ -1,21 +1,23 @@
 import type { InferenceKind } from '../../access/data-flow.ts'
 import { readOperatorName } from './read-function.ts'
 import type { Scope } from './scope.ts'
-import { type Value, isEmpty, sourcesOf } from './sources.ts'
+import { NO_SOURCES, type Sources, type Value, isEmpty, sourcesOf, union, unionAll } from './sources.ts'
 import type { Fields } from './tree.ts'
 import { list, nameParts, nodeOf, tagged, text } from './tree.ts'
 import type { Walk } from './walk.ts'
 
-/** Reads a condition that decides which rows there are, and notes what it would tell of each column in it. */
-export function readPredicate(node: unknown, scope: Scope, walk: Walk): void {
+/**
+ * Reads a condition that decides which rows there are, and notes what it would tell of each column in it.
+ * @returns the columns that it hangs on
+ */
+export function readPredicate(node: unknown, scope: Scope, walk: Walk): Sources {
   const found = tagged(node)
-  if (found === undefined) return
+  if (found === undefined) return NO_SOURCES
   walk.budget.spend(1)
   const { tag, fields } = found
   switch (tag) {
     case 'BoolExpr':
-      for (const arg of list(fields['args'])) readPredicate(arg, scope, walk)
-      return
+      return unionAll(list(fields['args']).map((arg) => readPredicate(arg, scope, walk)))
     case 'BooleanTest':
       return readPredicate(fields['arg'], scope, walk)
     case 'A_Expr':
@@ -26,31 +28,32 @@ export function readPredicate(node: unknown, scope: Scope, walk: Walk): void {
       const value = walk.expression(node, scope)
       // `WHERE is_vip` is `is_vip = true`.
       walk.flow.infers(value.sources, value.isPlain ? 'constant' : 'pattern')
+      return value.sources
     }
   }
 }
 
 const RANGES: ReadonlySet<string> = new Set(['<', '<=', '>', '>='])
 
-function readComparison(fields: Fields, scope: Scope, walk: Walk): void {
+function readComparison(fields: Fields, scope: Scope, walk: Walk): Sources {
   const kind = text(fields['kind']) ?? ''
   // What a user's operator finds can hang on anything.
-  if (!readOperatorName(fields['name'], walk.reading)) walk.flow.infers('anything', 'other')
-  const pairs = rowPairs(kind, fields)
-  if (pairs !== undefined) {
-    const operator = nameParts(fields['name']).at(-1) ?? ''
-    for (const [left, right] of pairs)
-      compare(kind, operator, walk.expression(left, scope), walk.expression(right, scope), walk)
-    return
+  const isKnown = readOperatorName(fields['name'], walk.reading)
+  if (!isKnown) walk.flow.infers('anything', 'other')
+  const operator = kind.includes('BETWEEN') ? '<' : (nameParts(fields['name']).at(-1) ?? '')
+  const compareWith = (left: Value, node: unknown): Sources => {
+    const right = walk.expression(node, scope)
+    compare(kind, operator, left, right, walk)
+    return union(left.sources, right.sources)
   }
+  const pairs = rowPairs(kind, fields)
+  if (pairs !== undefined)
+    return unionAll(pairs.map(([one, other]) => compareWith(walk.expression(one, scope), other)))
   const left = walk.expression(fields['lexpr'], scope)
-  const operator = nameParts(fields['name']).at(-1) ?? ''
-  const items = list(nodeOf(fields['rexpr'], 'List')?.['items'])
-  if (kind === 'AEXPR_IN') {
-    for (const item of items) compare(kind, operator, left, walk.expression(item, scope), walk)
-  } else if (kind.includes('BETWEEN')) {
-    for (const item of items) compare(kind, '<', left, walk.expression(item, scope), walk)
-  } else compare(kind, operator, left, walk.expression(fields['rexpr'], scope), walk)
+  const isWithSeveral = kind === 'AEXPR_IN' || kind.includes('BETWEEN')
+  const others = isWithSeveral ? list(nodeOf(fields['rexpr'], 'List')?.['items']) : [fields['rexpr']]
+  const sources = unionAll(others.map((other) => compareWith(left, other)))
+  return isKnown ? sources : 'anything'
 }
 
 /** `(a, b) = (1, 2)` compares column by column. */
@@ -92,22 +95,23 @@ function kindOf(kind: string, operator: string, value: Value, other: Value): Inf
   return operator === '=' || operator === '<>' ? 'other' : 'pattern'
 }
 
-function readSubLink(fields: Fields, scope: Scope, walk: Walk): void {
+function readSubLink(fields: Fields, scope: Scope, walk: Walk): Sources {
   const type = text(fields['subLinkType']) ?? ''
-  if (type === 'EXISTS_SUBLINK') {
-    walk.expression({ SubLink: fields }, scope)
-    return
-  }
-  if (type === 'EXPR_SUBLINK') {
+  if (type === 'EXISTS_SUBLINK' || type === 'EXPR_SUBLINK') {
     const value = walk.expression({ SubLink: fields }, scope)
-    return walk.flow.infers(value.sources, value.isPlain ? 'constant' : 'pattern')
+    walk.flow.infers(value.sources, value.isPlain ? 'constant' : 'pattern')
+    return value.sources
   }
   if (!readOperatorName(fields['operName'], walk.reading)) walk.flow.infers('anything', 'other')
   const test = walk.expression(fields['testexpr'], scope)
   const select = nodeOf(fields['subselect'], 'SelectStmt')
-  if (select === undefined) return walk.reading.opaque('it holds a subquery that is none')
+  if (select === undefined) {
+    walk.reading.opaque('it holds a subquery that is none')
+    return 'anything'
+  }
   const operator = fields['operName'] === undefined ? '=' : (nameParts(fields['operName']).at(-1) ?? '')
   const kind: InferenceKind = operator === '=' ? 'join' : RANGES.has(operator) ? 'range' : 'other'
-  walk.flow.infers(test.sources, kind)
-  walk.flow.infers(sourcesOf(walk.query('SelectStmt', select, scope)), kind)
+  const sources = union(test.sources, sourcesOf(walk.query('SelectStmt', select, scope)))
+  walk.flow.infers(sources, kind)
+  return sources
 }
