@@ -96,8 +96,21 @@ function ofBoolean(fields: Fields, place: Place): Truth {
 
 /** `x IS NULL OR x IS NOT NULL`, `a = b OR a <> b`, `p OR NOT p`: together they leave nothing out. */
 function hasOppositeArms(args: readonly unknown[], reading: ReadingBuilder): boolean {
+  // Each is written out once: chains of OR have as many arms as somebody likes to send.
+  const arms = new Map<string, Set<string>>()
+  for (const arg of args) {
+    const shape = shapeOf(arg, false)
+    const alike = arms.get(shape) ?? new Set()
+    arms.set(shape, alike.add(shapeOf(arg, true)))
+  }
   return args.some((arg) =>
-    negations(arg).some((negation) => args.some((other) => isSame(negation, other, reading))),
+    negations(arg).some((negation) => {
+      const shape = shapeOf(negation, false)
+      const alike = arms.get(shape)
+      if (alike === undefined) return false
+      if (shape.includes('"A_Const"')) reading.textMatters()
+      return alike.has(shapeOf(negation, true))
+    }),
   )
 }
 
