@@ -152,6 +152,24 @@ describe.each(SERVERS)('on a server $name', ({ of, skip }) => {
       expect((await client.query(prepared)).rows).toEqual([{ v: 'open' }])
     })
 
+    it('that were prepared are read again when the catalog has changed', async () => {
+      const { guard } = gateway.session
+      await client.query('SET search_path = open, shut')
+      const prepared = { name: 'p', text: 'SELECT v FROM t' }
+      expect((await client.query(prepared)).rows).toEqual([{ v: 'open' }])
+      await client.query('PREPARE q AS SELECT v FROM t')
+      // As if somebody had dropped open.t: the same name is then that of shut.t.
+      guard.replaceCatalog({
+        ...CATALOG,
+        version: 'without open.t',
+        relations: CATALOG.relations.filter(({ schema }) => schema !== 'open'),
+      })
+      await expect(client.query(prepared)).rejects.toThrow(DENIED)
+      expect(await value('EXECUTE q')).toBe(DENIED)
+      guard.replaceCatalog(CATALOG)
+      expect((await client.query(prepared)).rows).toEqual([{ v: 'open' }])
+    })
+
     it('behind SQL PREPARE too', async () => {
       await client.query('SET search_path = open; PREPARE p AS SELECT v FROM t')
       expect(await value('EXECUTE p')).toBe('open')

@@ -39,6 +39,7 @@ export function readStatements(
     // One that comes later may run after another has set a path, or ended the transaction in which one was set.
     if (n === 1) paths = distinct([...paths, ...names.fallbacks])
     if (paths.length > MAX_PATHS) return opaqueReading('it sets more search paths than can be kept apart')
+    if (temporary.length > MAX_TEMPORARY) return opaqueReading('there are too many temporary relations')
     const reading = readStatement(
       isFields(item) ? item['stmt'] : undefined,
       new Names(index, paths, temporary),
@@ -54,6 +55,9 @@ export function readStatements(
 
 /** Every bare name is looked up under each of them. Nobody sets more in one text. */
 const MAX_PATHS = 256
+
+/** Any of their names can mean two relations. A session that makes more is told so before it is ended. */
+const MAX_TEMPORARY = 900
 
 function distinct(paths: readonly SearchPath[]): readonly SearchPath[] {
   return [...new Map(paths.map((path) => [JSON.stringify(path), path])).values()]
