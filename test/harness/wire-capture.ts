@@ -59,11 +59,12 @@ export class WireCapture implements Disposable {
   }
 }
 
-/** Whether what was answered is a refusal of the gateway's, and no answer of the target's. */
+/** Whether it was refused: by the gateway, or by the target because the temporary role may not do it. */
 export function isDenied(frames: readonly Frame[]): boolean {
   return frames.some(({ type, body }) => {
     if (type !== 'E') return false
-    return /^Sallyport (?:ACCESS|MASKING)_/.test(decodeErrorFields(body, 0, body.length).get('W') ?? '')
+    const fields = decodeErrorFields(body, 0, body.length)
+    return fields.get('C') === '42501' || fields.get('W')?.startsWith('Sallyport MASKING_') === true
   })
 }
 
