@@ -204,10 +204,10 @@ test('nor does MCP, nor what was recorded of it', async () => {
     arguments: { target: 'other', sql: 'SELECT id, ssn, email FROM people ORDER BY id' },
   })
   expect(result.structuredContent).toMatchObject({
-    masked: expect.arrayContaining([
-      expect.objectContaining({ column: 'ssn' }),
-      expect.objectContaining({ column: 'email' }),
-    ]),
+    masked: [
+      { column: 'ssn', class: 'pii.ssn', method: 'partial' },
+      { column: 'email', class: 'pii.email', method: 'partial' },
+    ],
   })
   await client.close()
   const api = await world.access.api('root', { groups: ['admins'] })
