@@ -150,6 +150,12 @@ describe('the work on a hostile statement', () => {
     expect(isSeen).toBe(true)
   })
 
+  it('says no more of a result than other sessions can wait for', () => {
+    const { flow } = readSql(`SELECT ${repeated(100, () => 'w')} FROM wide w`, CATALOG)
+    expect(flow.outputs).toBe('unknown')
+    expect(flow.touched).toHaveLength(WIDE.length)
+  })
+
   it('does not double with every condition within a condition', () => {
     const depth = 200
     const nested = `${'CASE WHEN '.repeat(depth)}ssn = '1'${' THEN true END'.repeat(depth)}`

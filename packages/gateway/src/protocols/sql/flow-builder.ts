@@ -7,6 +7,12 @@ import type {
 } from '../../access/data-flow.ts'
 import { type Result, type Sources, isEmpty } from './sources.ts'
 
+/**
+ * Sources are put together for policy, column by column, where the other sessions wait. `SELECT *` of the widest table that
+ * PostgreSQL has, with all its partitions, is half of this.
+ */
+const MAX_SOURCES = 100_000
+
 /** Gathers where the values of one statement come from. */
 export class FlowBuilder {
   readonly #inferences = new Map<SourceColumn, Set<InferenceKind>>()
@@ -15,6 +21,9 @@ export class FlowBuilder {
   readonly #parameters = new Map<number, Set<SourceColumn>>()
   #outputs: DataFlow['outputs'] = []
   #dependsOnAnything = false
+  #sources = 0
+  /** One list for each set: they are sent to another thread, where the same list is the same again. */
+  readonly #lists = new Map<Sources, OutputColumn['sources']>()
 
   /** What comes back, or how much of it, hangs on these columns. */
   infers(sources: Sources, kind: InferenceKind): void {
@@ -39,7 +48,7 @@ export class FlowBuilder {
   stores(from: Sources, to: Sources): void {
     if (isEmpty(from) || to === 'anything') return
     for (const column of to) {
-      this.#stored.push({ from: from === 'anything' ? 'anything' : [...from], to: column })
+      this.#stored.push({ from: this.#listOf(from), to: column })
     }
   }
 
@@ -56,10 +65,25 @@ export class FlowBuilder {
   /** What the client gets. */
   returns(result: Result): void {
     const { columns, open } = result
-    if (open === undefined) this.#outputs = columns.map(({ value }) => outputOf(value.sources, value.isPlain))
-    else this.#outputs = 'unknown'
+    const outputs = columns.map(({ value }) => ({
+      sources: this.#listOf(value.sources),
+      isPlain: value.isPlain,
+    }))
+    this.#outputs = open === undefined && this.#sources <= MAX_SOURCES ? outputs : 'unknown'
     if (columns.some(({ value }) => value.sources === 'anything') || open === 'anything')
       this.touches('anything')
+  }
+
+  #listOf(sources: Sources): OutputColumn['sources'] {
+    if (sources === 'anything') return sources
+    this.#sources += sources.size
+    if (this.#sources > MAX_SOURCES) return 'anything'
+    let list = this.#lists.get(sources)
+    if (list === undefined) {
+      list = [...sources]
+      this.#lists.set(sources, list)
+    }
+    return list
   }
 
   finish(): DataFlow {
@@ -69,7 +93,7 @@ export class FlowBuilder {
     const outputs = this.#outputs
     const hides = this.#dependsOnAnything && outputs !== 'unknown'
     return {
-      outputs: hides ? outputs.map(() => outputOf('anything', false)) : outputs,
+      outputs: hides ? outputs.map(() => ({ sources: 'anything', isPlain: false })) : outputs,
       inferences,
       touched: this.#touched === 'anything' ? 'anything' : [...this.#touched],
       stored: this.#stored,
@@ -78,8 +102,4 @@ export class FlowBuilder {
       ),
     }
   }
-}
-
-function outputOf(sources: Sources, isPlain: boolean): OutputColumn {
-  return { sources: sources === 'anything' ? 'anything' : [...sources], isPlain }
 }
