@@ -34,7 +34,9 @@ export interface DataFlow {
 }
 
 export interface OutputColumn {
-  /** Of a view's column: the stored ones below it and the view's own; of a partition's: its table's, too. */
+  /**
+   * Of a view's column: the stored ones below it and, last, the view's own; of a partition's: its own and then its table's.
+   */
   readonly sources: readonly SourceColumn[] | 'anything'
   /** The value of its sources, unchanged: it has the column's type and may be masked by that type. */
   readonly isPlain: boolean

@@ -158,8 +158,9 @@ function planFor(
     beyond: flow.outputs === 'unknown' ? touched : undefined,
     hidesTexts: touched !== undefined,
     detects,
+    // The first is the one that stores it; the others are those through which it was read, or that hold the same.
     origins: outputs.map(({ sources, isPlain }) =>
-      isPlain && sources !== 'anything' && sources.length === 1 ? sources[0] : undefined,
+      isPlain && sources !== 'anything' ? sources[0] : undefined,
     ),
     parameters: flow.parameters.flatMap(({ number, column }) => {
       const token = hidden
