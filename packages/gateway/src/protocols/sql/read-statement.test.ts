@@ -175,6 +175,8 @@ describe('what a statement does', () => {
     ['RESET search_path', ''],
     ["SET work_mem = '1GB'", 'set *'],
     ["SET app.tenant = '1'", 'set *'],
+    ['SET bytea_output = hex', ''],
+    ['SET bytea_output = escape', 'opaque'],
     ['SHOW ALL', ''],
     ["SELECT pg_catalog.set_config('search_path', '', false)", ''],
     ["SELECT set_config('search_path', 'evil', false)", 'set *'],

@@ -23,6 +23,7 @@ const HARMLESS_SETTINGS: ReadonlySet<string> = new Set([
   'idle_in_transaction_session_timeout',
   'idle_session_timeout',
   'intervalstyle',
+  'jit',
   'lock_timeout',
   'quote_all_identifiers',
   'restrict_nonsystem_relation_kind',
@@ -50,6 +51,7 @@ const PINNED_SETTINGS: ReadonlyMap<string, { readonly safe: readonly string[]; r
       'client_encoding',
       { safe: ['utf8', 'utf-8', 'unicode'], because: 'the gateway reads statements as UTF-8 only' },
     ],
+    ['bytea_output', { safe: ['hex'], because: 'masks know binary values in that form only' }],
     [
       'default_transaction_read_only',
       { safe: ['on', 'true', 'yes', '1'], because: 'whether a session may write is for policy to say' },
