@@ -24,7 +24,7 @@ const HOSTILE: readonly (readonly [string, string])[] = [
   ['subqueries', `SELECT * FROM ${nested('(SELECT * FROM ', 't', ') x', 5000)}`],
   ['scalar subqueries', `SELECT ${nested('(SELECT ', '1', ')')}`],
   ['EXISTS', `SELECT ${nested('EXISTS (SELECT 1 WHERE ', 'true', ')', 5000)}`],
-  ['WITH', `${nested('WITH x AS (', 'SELECT 1', ') SELECT 1', 5000)}`],
+  ['WITH', nested('WITH x AS (', 'SELECT 1', ') SELECT 1', 5000)],
   [
     'many WITH',
     `WITH a0 AS (SELECT 1)${Array.from({ length: 5000 }, (_, n) => `, a${n + 1} AS (TABLE a${n})`).join('')} SELECT * FROM a5000, nowhere`,
