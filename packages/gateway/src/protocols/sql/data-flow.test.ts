@@ -273,7 +273,7 @@ describe('what is looked at', () => {
     ['UPDATE t SET a = 1', '*'],
     ['INSERT INTO t VALUES (1)', 't.a'],
     ['SELECT f(1)', '*'],
-    ['SELECT ref FROM v', 'c.id c.name c.ssn v.ref'],
+    ['SELECT ref FROM v', 'c.id c.name v.ref'],
     ['SELECT 1 FROM c NATURAL JOIN p1', 'c.ssn p.ssn p1.ssn'],
   ])('by %s', (sql, expected) => {
     expect(touched(sql)).toBe(expected)
@@ -309,6 +309,62 @@ describe('what is stored', () => {
       '6 c.id',
     ])
   })
+})
+
+describe('a view', () => {
+  const calling = (volatility: 'stable' | 'volatile') =>
+    catalogOf(
+      [
+        tableOf('c', ['id', 'ssn']),
+        tableOf('w', ['x'], { kind: 'view', definition: 'SELECT public.g(id) AS x FROM public.c' }),
+      ],
+      { functions: [{ ...routine, name: 'g', volatility, securityDefiner: false, language: 'plpgsql' }] },
+    )
+  const does = (sql: string, catalog = CATALOG) =>
+    readSql(sql, catalog).operations.map(({ action, resource, columns, through }) =>
+      [action, resource.type === 'Table' ? resource.table : resource.type, columns?.join('+'), through?.by]
+        .filter((part) => part !== undefined)
+        .join(' '),
+    )
+
+  it('that calls what can change something does so for whoever reads it', () => {
+    expect(does('SELECT x FROM w', calling('volatile'))).toContain('call Database')
+    expect(does('SELECT x FROM w', calling('stable'))).not.toContain('call Database')
+    expect(readSql('SELECT x FROM w', calling('stable')).facts.functions).toEqual(['public.g'])
+  })
+
+  it('leads to the columns below it that are needed, and to what decides on its rows', () => {
+    expect(does('SELECT ref FROM v')).toEqual(['select v ref', 'select c id+name view'])
+    expect(does('SELECT x FROM vv')).toEqual(['select vv x', 'select v code view', 'select c name+ssn view'])
+    expect(does('UPDATE v SET code = $1')).toEqual(['update v code', 'update c ssn view'])
+  })
+})
+
+it('names what happens in partitions and in tables that refer to this one', () => {
+  const keyed = catalogOf([
+    tableOf('c', ['id'], { kind: 'partitioned-table' }),
+    tableOf('c1', ['id'], { parents: [{ schema: 'public', name: 'c' }] }),
+    tableOf('o', ['c_id'], {
+      foreignKeys: [
+        {
+          name: 'k',
+          columns: ['c_id'],
+          references: { schema: 'public', name: 'c' },
+          onDelete: 'cascades',
+          onUpdate: 'refuses',
+        },
+      ],
+    }),
+  ])
+  const reach = (sql: string) =>
+    readSql(sql, keyed).operations.flatMap(({ action, resource, through }) =>
+      resource.type === 'Table' && through ? [`${action} ${resource.table} ${through.by}`] : [],
+    )
+  expect(reach('SELECT id FROM c')).toEqual(['select c1 parent'])
+  expect(reach('SELECT id FROM ONLY c')).toEqual([])
+  expect(reach('SELECT id FROM c1')).toEqual(['select c partition'])
+  expect(reach('DELETE FROM c1')).toEqual(['delete c partition', 'delete o foreign-key'])
+  expect(reach('UPDATE c SET id = 2')).toEqual(['update c1 parent'])
 })
 
 describe('under several search paths', () => {

@@ -48,10 +48,15 @@ export function readView(
   return view
 }
 
-/** What a view calls is called by whoever reads it, with their rights (CREATE VIEW, "Notes"). */
+/**
+ * What a view calls is called by whoever reads it, with their rights (CREATE VIEW, "Notes"). To call what is STABLE or
+ * IMMUTABLE is the choice of the view's owner, and changes nothing: policy is asked about what can.
+ */
 function repeat(view: ViewReading, { schema, name }: Relation, walk: Walk): void {
   for (const call of view.calls) walk.reading.calls(call)
-  for (const { action, resource } of view.runs) walk.reading.doesOn(action, resource)
+  const changes = view.calls.some(({ harmless, volatility }) => !harmless && volatility === 'volatile')
+  for (const { action, resource } of view.runs)
+    if (action !== 'call' || changes) walk.reading.doesOn(action, resource)
   if (view.opaqueBecause !== undefined)
     walk.reading.opaque(`the view ${schema}.${name} cannot be read: ${view.opaqueBecause}`)
 }
@@ -72,15 +77,16 @@ function readDefinition(
     const flow = walk.flow.finish()
     const { needs, calls = [], operations, opaqueBecause } = reading.finish()
     const shown = sourcesOf(result)
-    const touched = flow.touched === 'anything' ? 'anything' : new Set(flow.touched)
+    const always = new Set(flow.inferences.map(({ column }) => column))
+    if (flow.touched !== 'anything' && shown !== 'anything')
+      for (const column of flow.touched) if (!shown.has(column)) always.add(column)
     return {
       result,
       direct: uses.map(({ schema, name }) => ({ schema, name })),
       all: distinct(uses.flatMap(({ schema, name, view }) => [{ schema, name }, ...(view?.all ?? [])])),
       inferences: flow.inferences,
-      always:
-        touched === 'anything' ? [] : [...touched].filter((one) => shown !== 'anything' && !shown.has(one)),
-      touched: touched === 'anything' ? touched : new Set([...touched, ...inferred(flow.inferences)]),
+      always: [...always],
+      touched: flow.touched === 'anything' ? flow.touched : always,
       needs,
       calls,
       runs: operations.filter(isRun),
@@ -90,10 +96,6 @@ function readDefinition(
     if (!(error instanceof TooMuchToFollow)) throw error
     return { ...UNREADABLE, opaqueBecause: error.message }
   }
-}
-
-function inferred(inferences: ViewReading['inferences']) {
-  return inferences.map(({ column }) => column)
 }
 
 function isRun({ action, through }: Operation): boolean {

@@ -11,8 +11,9 @@ export interface ViewReading {
   readonly direct: readonly RelationId[]
   readonly all: readonly RelationId[]
   readonly inferences: readonly Inference[]
-  /** Columns that are looked at whichever of the view's are read. */
+  /** Columns that are looked at whichever of the view's are read: they decide which rows it has. */
   readonly always: readonly SourceColumn[]
+  /** The same, unless it can be any column of the target. */
   readonly touched: Sources
   /** What whoever asks must be allowed to where the view has `security_invoker`. */
   readonly needs: readonly Grant[]
