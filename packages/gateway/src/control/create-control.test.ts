@@ -180,13 +180,24 @@ test('events come in pages, statements with the id of their decision', async () 
     {
       n: 1,
       at: new Date(1),
-      event: { kind: 'result', of: 0, tag: 'SELECT 1', rows: 1, bytes: 9, micros: 5 },
+      event: {
+        kind: 'result',
+        of: 0,
+        tag: 'SELECT 1',
+        rows: 1,
+        bytes: 9,
+        micros: 5,
+        masked: [{ column: 'b', dataClass: 'pii', method: 'null', values: 2 }],
+      },
     },
     { n: 2, at: new Date(2), event: { kind: 'end', reason: 'client' } },
   )
   const first = await call(world, 'GET', '/api/v1/sessions/ses_1/events?limit=2', { as: 'ana' })
   expect(first.json).toMatchObject({
-    events: [{ decision: { id: 'ses_1.0' } }, { tag: 'SELECT 1' }],
+    events: [
+      { decision: { id: 'ses_1.0' } },
+      { tag: 'SELECT 1', masked: [{ column: 'b', class: 'pii', method: 'null', values: 2 }] },
+    ],
     next: 2,
   })
   const last = await call(world, 'GET', '/api/v1/sessions/ses_1/events?from=2&limit=2', { as: 'ana' })

@@ -105,6 +105,14 @@ test.each<[string, (recording: SessionRecording) => unknown, string]>([
     '"k":"result","of":7,"rows":0,"bytes":0,"us":10,"tag":"","sqlstate":"42P01"}',
   ],
   [
+    'a result of which values were masked',
+    (r) =>
+      r.result(7, 'SELECT 3', 3, 120, 900, undefined, [
+        { column: 'ssn', dataClass: 'pii.ssn', method: 'partial', values: 2 },
+      ]),
+    '"k":"result","of":7,"rows":3,"bytes":120,"us":900,"tag":"SELECT 3","masked":[{"column":"ssn","class":"pii.ssn","method":"partial","values":2}]}',
+  ],
+  [
     'the lease',
     (r) => r.lease('lea_b', 'sp_00000000_l_b'),
     '"k":"lease","lease":"lea_b","handle":"sp_00000000_l_b"}',

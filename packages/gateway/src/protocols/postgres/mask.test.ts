@@ -4,7 +4,7 @@ import type { Mask, ResultMasks } from '../../access/masking.ts'
 import { directReader, TestGuard } from './guard.fixture.ts'
 import { constantMask, masksOf, STARS } from './mask.fixture.ts'
 import { MAX_MASKED_ROW } from './masked-row-bound.ts'
-import { decodeErrorFields } from './messages.ts'
+import { decodeErrorFields, message } from './messages.ts'
 import { play, ScriptedSession, type Step } from './script.fixture.ts'
 import type { SqlReader } from './statement-cache.ts'
 import { type Column, client, frames, target } from './wire.fixture.ts'
@@ -437,6 +437,45 @@ it('a long row is masked, however it is cut', async () => {
     }),
     { numRuns: 30 },
   )
+})
+
+it('a row that is none ends the session, and nothing of it goes out', async () => {
+  const columns = [ID, SSN, { name: 'tags', type: 1009 }, { name: 'row', type: 2249 }]
+  const masks = masksOf(columns.map(() => STARS))
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), fc.boolean(), async (body, isBinary) => {
+      const described = target.columns(...columns.map((column) => ({ ...column, format: isBinary ? 1 : 0 })))
+      const { code, sent } = await failure(
+        [
+          c(client.query('SELECT id, ssn, tags, row FROM a')),
+          t(described),
+          t(message(0x44, Buffer.from(body))),
+        ],
+        guarded([masks]),
+      )
+      if (code === undefined) expect(sent).toHaveLength(2)
+      else expect({ code, sent }).toEqual({ code: 'MASKING_FAILED', sent: ['T'] })
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('masking gives others a turn when it takes long, and goes on where it was', async () => {
+  const slow: Mask = {
+    ...REDACTED,
+    apply: () => {
+      const until = performance.now() + 0.2
+      while (performance.now() < until);
+      return 'x'
+    },
+  }
+  const session = new ScriptedSession(reader, guarded([masksOf([slow])]))
+  await session.client(client.query('SELECT ssn FROM a'))
+  const all = Array.from({ length: 200 }, () => target.values(['123-45-6789']))
+  await session.target(target.columns(SSN), ...all, target.complete('SELECT 200'), target.ready('I'))
+  expect(session.carried).toBeGreaterThan(0)
+  while (session.carried > 0) await session.target()
+  expect(shown(session.toClient)).toEqual(['T', ...all.map(() => 'D "x"'), 'C', 'Z'])
 })
 
 describe('texts that may quote masked values', () => {
