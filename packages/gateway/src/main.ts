@@ -141,6 +141,7 @@ export async function startGateway(options: {
   })
   const point = starting.use(new DecisionPoint(NO_RESOURCES))
   const live = new LiveSessions()
+  const usage = new UsageBook()
   identity.tickets.onRevoked((ticketId) => live.ticketRevoked(ticketId))
 
   const reader = starting.use(new StatementReader())
@@ -273,7 +274,7 @@ export async function startGateway(options: {
       previews,
       approvalUrl: (id) => `${config.publicUrl}/approvals/${id}`,
       live,
-      usage: new UsageBook(),
+      usage,
       masks: {
         shelf: new MaskShelf((purpose) => deriveKey(master, `mask ${purpose}`)),
         detector: new DetectionMasks(),
@@ -337,7 +338,7 @@ export async function startGateway(options: {
           principal,
           target,
           operation: { action: 'connect', resource: { type: 'Target' } },
-          context: { sessionId: '', ...context },
+          context: { sessionId: '', usage: usage.of(principal, target.name).recent(Date.now()), ...context },
         }),
     },
     sessions: {

@@ -1,3 +1,4 @@
+import { NO_USAGE } from '../access/model.ts'
 import type { AccessContext, Operation, Target } from '../access/model.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { DecisionPoint } from '../policy/decision-point.ts'
@@ -84,7 +85,8 @@ export class ResourcesInForce {
     const target = this.#point.resources.targets.get(session.target.name)
     if (target === undefined) return `there is no target "${session.target.name}" any more`
     if (!isSame(target, session.target)) return `the target "${target.name}" was redefined`
-    const context: AccessContext = { ...session.context, now: Date.now() }
+    // How much was done of late keeps nobody from what is open already: each statement is decided on by itself.
+    const context: AccessContext = { ...session.context, now: Date.now(), usage: NO_USAGE }
     const decision = this.#point.decide({ principal: session.principal, target, operation: CONNECT, context })
     return decision.effect === 'deny' ? decision.reason : undefined
   }
