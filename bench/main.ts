@@ -9,6 +9,7 @@ import { type Aim, formatAims, formatTable, progress, type SectionReport } from 
 import { findPgBouncer } from './rig/pgbouncer.ts'
 import type { Rig } from './rig/rig.ts'
 import { startTarget } from './rig/target.ts'
+import { approval } from './sections/approval.ts'
 import { bulk } from './sections/bulk.ts'
 import { fairness } from './sections/fairness.ts'
 import { listening } from './sections/listening.ts'
@@ -25,6 +26,7 @@ const RUN: Readonly<Record<SectionName, (rig: Rig) => Promise<SectionReport>>> =
   masking,
   fairness,
   memory,
+  approval,
   listening,
   micro,
 }

@@ -8,6 +8,7 @@ export const SECTIONS = [
   'masking',
   'fairness',
   'memory',
+  'approval',
   'listening',
   'micro',
 ] as const

@@ -50,6 +50,8 @@ const CLASSIFICATION = [
 
 export interface GatewayProcess extends AsyncDisposable {
   readonly pid: number
+  /** Of its control API. */
+  readonly url: string
   /** From the start of the process until its PostgreSQL port took a connection. */
   readonly listeningAfterMs: number
   /** Of the store's embedded PostgreSQL. */
@@ -62,6 +64,7 @@ export interface GatewayProcess extends AsyncDisposable {
  * `sallyport serve` in a process of its own, with everything on: tickets, policies, parsing, recording, audit.
  * @param options.store a PostgreSQL for the store; undefined: the embedded one
  * @param options.profile a directory for CPU profiles
+ * @param options.policies a file of further ones
  */
 export async function startGateway(options: {
   readonly home: string
@@ -69,6 +72,7 @@ export async function startGateway(options: {
   readonly idp: DevIdp
   readonly store?: string | undefined
   readonly profile?: string | undefined
+  readonly policies?: string
   readonly interrupted: AbortSignal
 }): Promise<GatewayProcess> {
   const { home, target, idp, profile } = options
@@ -78,6 +82,7 @@ export async function startGateway(options: {
     http,
     postgres,
     store: options.store !== undefined,
+    policies: options.policies,
   })
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const started = performance.now()
@@ -113,6 +118,7 @@ export async function startGateway(options: {
   }
   return {
     pid,
+    url: `http://127.0.0.1:${http}`,
     listeningAfterMs,
     storePids: () => descendants(pid),
     async endpoint(name, to) {
@@ -127,11 +133,17 @@ async function configure(
   home: string,
   target: BenchTarget,
   issuer: string,
-  listen: { readonly http: number; readonly postgres: number; readonly store: boolean },
+  listen: {
+    readonly http: number
+    readonly postgres: number
+    readonly store: boolean
+    readonly policies: string | undefined
+  },
 ): Promise<string> {
   const resources = join(home, 'resources')
   await mkdir(resources, { recursive: true })
   await copyFile(POLICIES, join(resources, 'policies.cedar'))
+  if (listen.policies !== undefined) await copyFile(listen.policies, join(resources, 'more.cedar'))
   const targets = Object.entries(PREWARM).map(([name, prewarm]) => ({
     kind: 'Target',
     name,

@@ -337,6 +337,10 @@ class ConformanceGuard implements Guard {
     return { ...common, policies: [this.policy], reason: 'it is forbidden', hint: this.hint }
   }
 
+  lookAgain(): Promise<void> {
+    return Promise.resolve()
+  }
+
   requestApproval(_subject: ApprovalSubject, _verdict: Verdict): Promise<PendingApproval> {
     return Promise.reject(new SallyportError('LIMIT_REACHED', 'nobody can be asked'))
   }

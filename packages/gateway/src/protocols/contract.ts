@@ -128,6 +128,12 @@ export interface Guard {
   /** Asks policy for every operation of a statement. Never throws: what cannot be decided is denied. */
   authorize(reading: StatementReading): Verdict
   /**
+   * Has the target looked at anew: people must not be asked about something that is not there any more. The epoch is another
+   * one if anything has changed.
+   * @throws SallyportError when it cannot be looked at
+   */
+  lookAgain(): Promise<void>
+  /**
    * Asks people. The request is stored before it returns an id; the statement waits for `outcome`.
    * @param verdict one with `approval`
    * @throws SallyportError LIMIT_REACHED, STORE_UNAVAILABLE: then the statement is denied

@@ -130,7 +130,7 @@ export class SessionGuard implements Guard {
       context: options.context,
       policyVersion: () => options.point.version,
       catalog: () => this.catalog,
-      lookAgain: () => options.catalogs.latest(options.target),
+      lookAgain: () => this.lookAgain(),
       authorize: (reading, approval) => this.authorize(reading, approval),
     })
     this.#usage = options.usage
@@ -209,6 +209,10 @@ export class SessionGuard implements Guard {
     }
     if (alarms.length > 0) this.#onAlarm(verdict, described)
     return verdict
+  }
+
+  async lookAgain(): Promise<void> {
+    await this.#catalogs.latest(this.#target)
   }
 
   requestApproval(subject: ApprovalSubject, verdict: Verdict): Promise<PendingApproval> {

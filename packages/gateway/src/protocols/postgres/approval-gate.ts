@@ -48,6 +48,8 @@ export class ApprovalGate {
   readonly #state: GateState
   readonly #sink: GateSink
   #held: HeldStatement | undefined
+  /** The target was looked at anew for the statement that is to be asked about. */
+  #hasLooked = false
 
   constructor(state: GateState, sink: GateSink) {
     this.#state = state
@@ -77,6 +79,13 @@ export class ApprovalGate {
     const held = this.#held
     if (held === undefined) {
       if (transaction.hasFailed && !reading.facts.multi) return { kind: 'transaction failed' }
+      if (!this.#hasLooked) {
+        this.#hasLooked = true
+        // Where that fails, people are asked about what is known: it is looked at once more before anything runs.
+        this.#sink.listen(guard.lookAgain().catch(() => undefined))
+        return { kind: 'wait' }
+      }
+      this.#hasLooked = false
       const number = guard.recorder.statement(text, verdict)
       if (subject === undefined) return { kind: 'denied', verdict: pathIsUncertain(verdict), number }
       const fresh = new HeldStatement(guard, verdict, number, (pending) =>
@@ -150,6 +159,7 @@ export class ApprovalGate {
 
   /** Policy says something else now than when people were asked: their word is not needed, or does not help. */
   decidedOtherwise(): void {
+    this.#hasLooked = false
     this.#held?.abandon('policy has decided otherwise meanwhile')
     this.#held = undefined
   }

@@ -174,6 +174,9 @@ export class TestGuard implements Guard {
     return request
   }
 
+  /** What the target has become meanwhile. */
+  lookAgain: () => Promise<void> = () => Promise.resolve()
+
   requestApproval(subject: ApprovalSubject, verdict: Verdict): Promise<PendingApproval> {
     if (this.unavailable !== undefined) return Promise.reject(this.unavailable)
     const request = new TestRequest(this.requests.length + 1, subject, verdict, this.privilege)

@@ -40,6 +40,26 @@ const DELETE = 'DELETE FROM t WHERE id = 1'
 const marker = (n: number): string => `sallyport_denied_0badcafe_ses_test_${n}`
 
 describe('a simple query that people are asked about', () => {
+  it('is decided anew when the target has changed since it was last looked at', async () => {
+    const one = session()
+    one.guard.lookAgain = () => {
+      one.guard.deny('delete')
+      return Promise.resolve()
+    }
+    await one.client(client.query(DELETE))
+    await one.client()
+    expect(one.guard.requests).toEqual([])
+    expect(sent(one)).toEqual([`Q ${marker(1)}`])
+  })
+
+  it('is asked about also when the target cannot be looked at', async () => {
+    const one = session()
+    one.guard.lookAgain = () => Promise.reject(new SallyportError('TARGET_UNREACHABLE', 'it is away'))
+    await one.client(client.query(DELETE))
+    await one.client()
+    expect(one.guard.requests).toHaveLength(1)
+  })
+
   it('is not sent while they are', async () => {
     const one = session()
     await one.client(client.query(DELETE))
