@@ -189,6 +189,8 @@ describe('where the values of a result come from', () => {
     ],
     ['SELECT missing FROM c', '*'],
     ['SELECT a, count(*) FROM missing', '* -'],
+    ['SELECT r.a FROM c, jsonb_populate_record(NULL::o, c.doc) AS r (a)', 'c.doc'],
+    ['SELECT r.* FROM c, jsonb_populate_record(NULL::o, c.doc) AS r (a)', 'unknown'],
     ['SELECT * FROM missing', 'unknown'],
     ['SELECT 1 FROM c WHERE f(id)', '*'],
     ['SELECT 1, current_date, $1, now()', '- - - -'],

@@ -1,4 +1,5 @@
-import { readFrom, relationEntry } from './read-from.ts'
+import { readFrom } from './read-from.ts'
+import { relationEntry } from './relation-entry.ts'
 import { readTargets } from './read-select.ts'
 import { readWith } from './read-with.ts'
 import { merges, type RelationUse, writes } from './relation-uses.ts'
