@@ -87,12 +87,10 @@ afterAll(async () => {
 /** What another session gets done meanwhile: each statement is one that no cache knows. */
 async function others(until: Promise<unknown>): Promise<number> {
   const client = await gateway.client()
-  let isOver = false
-  void until.finally(() => {
-    isOver = true
-  })
+  const over = new AbortController()
+  void until.finally(() => over.abort())
   let done = 0
-  while (!isOver || done === 0) {
+  while (!over.signal.aborted || done === 0) {
     const { rows } = await client.query(`SELECT 1 AS column_${done}_${Math.random().toString(36).slice(2)}`)
     expect(rows).toHaveLength(1)
     done++
