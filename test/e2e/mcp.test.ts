@@ -66,6 +66,24 @@ describe.each([
     expect(text).not.toContain('secrets')
   })
 
+  test('runs a query with a credential that can do what this one needs, and nothing else', async () => {
+    const client = await connect(mode)
+    const can = (what: string) => `has_table_privilege('${what}', 'SELECT')`
+    const { answer } = await query(client, {
+      sql: `SELECT count(id) AS n, ${can('customers')} AS whole, has_column_privilege('customers', 'id', 'SELECT') AS id,
+        ${can('kinds')} AS kinds, has_table_privilege('notes', 'INSERT') AS notes FROM customers`,
+    })
+    expect(answer).toMatchObject({ rows: [[expect.anything(), false, true, false, false]] })
+    const inserted = await query(client, {
+      sql: `INSERT INTO notes (text) VALUES ('from an agent') RETURNING ${can('customers')} AS reads, ${can('notes')} AS whole`,
+    })
+    expect(inserted.answer).toMatchObject({ rows: [[false, false]] })
+    const session = await world.access.connect('ana', AGENT)
+    const { rows } = await session.query(`SELECT ${can('customers')} AS customers, ${can('kinds')} AS kinds`)
+    expect(rows).toEqual([{ customers: true, kinds: true }])
+    await session.end()
+  })
+
   test('queries with parameters, in a session that is on record', async () => {
     const client = await connect(mode)
     const { answer, text } = await query(client, {

@@ -49,6 +49,7 @@ import { ImpactPreviews } from './session/impact-previews.ts'
 import { LiveSessions } from './session/live-sessions.ts'
 import { PolicyDesk } from './session/policy-desk.ts'
 import { type ReadSql, runPolicyTests } from './session/run-policy-tests.ts'
+import { OperationScopes } from './session/operation-scope.ts'
 import { ResourcesInForce } from './session/resources-in-force.ts'
 import { UsageBook } from './session/recent-usage.ts'
 import { MaskShelf } from './session/statement-masks.ts'
@@ -280,6 +281,7 @@ export async function startGateway(options: {
         detector: new DetectionMasks(),
       },
       followed,
+      scopes: new OperationScopes(),
       audit,
       metrics,
       handshakeMs: config.limits.handshakeMs,
@@ -383,6 +385,7 @@ export async function startGateway(options: {
         via: request.via,
         sourceIp: request.sourceIp,
         ...(request.toolUseId === undefined ? {} : { toolUseId: request.toolUseId }),
+        statement: request.statement,
         approvals: { ms: request.approvalHoldMs, keeps: true },
         onApproval: request.onApproval,
         onSession: (id) => {

@@ -117,6 +117,8 @@ export interface SessionRequest {
   readonly target: Target
   readonly via: 'mcp'
   readonly sourceIp: string
+  /** What will be run on it, and nothing else. */
+  readonly statement: string
   readonly purpose?: string
   /** What the client calls itself. A claim, like the next two. */
   readonly clientName?: string

@@ -9,7 +9,7 @@ import type { Target } from '../access/model.ts'
 import { Secret } from '../access/secret.ts'
 import type { CredentialIssuer } from '../protocols/contract.ts'
 import { connectUpstream } from '../protocols/postgres/upstream.ts'
-import { openLeaseWorld, READ, withChanges } from './leases.fixture.ts'
+import { openLeaseWorld, READ, withChanges, WRITE } from './leases.fixture.ts'
 
 export const STEPS = [
   'planned',
@@ -17,6 +17,10 @@ export const STEPS = [
   'issued',
   'connected',
   'made ahead',
+  'changing',
+  'elevating',
+  'elevated',
+  'restoring',
   'revoking',
   'dropped',
 ] as const
@@ -49,6 +53,7 @@ async function crash({ step, storeUrl, port, username, password }: z.infer<typeo
     },
   }
   let connections = 0
+  let assigned = 0
   const world = await openLeaseWorld(new Secret(storeUrl), target, (options) => ({
     ...options,
     store: withChanges(options.store, {
@@ -72,6 +77,10 @@ async function crash({ step, storeUrl, port, username, password }: z.infer<typeo
 
   function dying(issuer: CredentialIssuer): CredentialIssuer {
     return withChanges(issuer, {
+      assign: async (...args) => {
+        if (step === 'restoring' && assigned++ === 1) process.kill(process.pid, 'SIGKILL')
+        await after(step === 'changing' || step === 'elevating', issuer.assign(...args))
+      },
       issue: async (plan, signal) => {
         const credential = await issuer.issue(plan, signal)
         writeSync(
@@ -107,6 +116,11 @@ async function crash({ step, storeUrl, port, username, password }: z.infer<typeo
     signal,
   })
   await lease.connect(signal)
+  if (step === 'changing') await lease.change(WRITE)
+  if (step === 'elevating' || step === 'elevated' || step === 'restoring') {
+    const privilege = await after(step === 'elevated', lease.elevate(WRITE))
+    await privilege.release()
+  }
   if (step === 'made ahead') await new Promise((resolve) => setTimeout(resolve, 20_000))
   await lease[Symbol.asyncDispose]()
   throw new Error(`did not get to "${step}"`)

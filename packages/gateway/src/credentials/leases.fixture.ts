@@ -14,6 +14,8 @@ import { Sweeper } from './sweeper.ts'
 
 export const READ: Capability = capabilityOf([{ verb: 'select', schema: 'public', table: 'customers' }])
 
+export const WRITE: Capability = capabilityOf([{ verb: 'insert', schema: 'public', table: 'customers' }])
+
 export const INSIGHT: Principal = {
   kind: 'agent',
   id: 'insight-agent',

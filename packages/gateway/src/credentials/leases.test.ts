@@ -3,7 +3,7 @@ import { capabilityOf } from '../access/capability.ts'
 import type { Target } from '../access/model.ts'
 import type { Upstream } from '../protocols/contract.ts'
 import { type IssuerTarget, startIssuerTarget } from '../protocols/postgres/issuer-target.fixture.ts'
-import { INSIGHT, type LeaseWorld, openLeaseWorld, READ, withChanges } from './leases.fixture.ts'
+import { INSIGHT, type LeaseWorld, openLeaseWorld, READ, withChanges, WRITE } from './leases.fixture.ts'
 
 let server: IssuerTarget
 const signal = AbortSignal.timeout(10 * 60_000)
@@ -25,7 +25,7 @@ const prewarmed = (prewarm: number, ttlSeconds = 900): Target => ({
   ...server.target,
   credentials: { ...server.target.credentials, prewarm, ttlSeconds },
 })
-const until = (check: () => Promise<void> | void): Promise<void> => vi.waitFor(check, { timeout: 10_000 })
+const until = <T>(check: () => Promise<T> | T): Promise<T> => vi.waitFor(check, { timeout: 10_000 })
 const issue = (world: LeaseWorld, sessionId = 'ses_1') =>
   world.leases.issue({ permit: world.permit(), capability: READ, sessionId, signal })
 
@@ -311,7 +311,6 @@ test('capabilities do not share leases', async () => {
 })
 
 const ORDERS = capabilityOf([{ verb: 'select', schema: 'public', table: 'orders' }])
-const WRITE = capabilityOf([{ verb: 'insert', schema: 'public', table: 'customers' }])
 
 /** What the role of a lease can do on the target, in the target's own words. */
 async function privileges(handle: string): Promise<readonly string[]> {
@@ -458,4 +457,32 @@ test('a lease that has ended is not extended, and its end does not wait for what
   await expect(lease.elevate(WRITE)).rejects.toMatchObject({ code: 'LEASE_FAILED' })
   await lease.change(ORDERS)
   expect(await leaseRoles()).toEqual([])
+})
+
+test('a lease for one statement is one that could do nothing, made ahead, and is replaced', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1))
+  const forStatement = async (capability: typeof READ, sessionId: string) =>
+    await world.leases.issue({ permit: world.permit(), capability, sessionId, signal, forStatement: true })
+  await (await forStatement(READ, 'ses_first'))[Symbol.asyncDispose]()
+  for (const [capability, can] of [
+    [ORDERS, ['SELECT orders']],
+    [READ, ['SELECT customers']],
+    [capabilityOf([]), []],
+  ] as const) {
+    const ready = await until(async () => {
+      const rows = await world.store.list({ target: 'shop', state: 'issued', limit: 100 })
+      const handles = rows.filter((row) => row.sessionId === undefined).map(({ handle }) => handle)
+      expect(handles).toHaveLength(1)
+      expect(await privileges(handles[0] ?? '')).toEqual([])
+      const { rows: idle } = await server.admin.query(
+        `SELECT FROM pg_stat_activity WHERE usename = $1 AND state = 'idle'`,
+        handles,
+      )
+      expect(idle).toHaveLength(1)
+      return handles[0]
+    })
+    await using lease = await forStatement(capability, 'ses_next')
+    await using _upstream = await lease.connect(signal)
+    expect([lease.handle, await privileges(lease.handle)]).toEqual([ready, can])
+  }
 })

@@ -1,5 +1,6 @@
-import type { Capability } from '../access/capability.ts'
+import { type Capability, capabilityOf } from '../access/capability.ts'
 import { SallyportError } from '../access/errors.ts'
+import { inTime } from '../access/in-time.ts'
 import type { Principal } from '../access/model.ts'
 import type { Permit } from '../access/permit.ts'
 import type { HeldLease, Lease } from './held-lease.ts'
@@ -17,10 +18,13 @@ export interface LeaseRequest {
   readonly sessionId: string
   /** Ends the wait for the lease. */
   readonly signal: AbortSignal
+  /**
+   * It is for one statement: what it can do is seldom asked for again, so that a credential that can do nothing is taken, made
+   * ahead, and given that.
+   */
+  readonly forStatement?: boolean
   /** The session's own end, when it is before the credential's. */
   readonly deadline?: Date
-  /** Nobody else comes for the same: none is made ahead for it. */
-  readonly isForOnce?: boolean
 }
 
 /** Makes leases and takes them back. The row is in the store before the credential is on the target. */
@@ -44,12 +48,16 @@ export class Leases implements AsyncDisposable {
    * @throws SallyportError TARGET_UNKNOWN, TARGET_UNREACHABLE, TARGET_ISSUER_FAILED, LEASE_FAILED,
    *   STORE_UNAVAILABLE, RECORDING_FAILED; whatever had been made by then is revoked
    */
-  async issue({ permit, capability, sessionId, signal, deadline, isForOnce }: LeaseRequest): Promise<Lease> {
+  async issue(request: LeaseRequest): Promise<Lease> {
+    const { permit, capability, sessionId, signal, deadline, forStatement = false } = request
     const { target, principal } = permit
-    const ready = isForOnce === true ? undefined : this.#warm.take(target, capability)
+    const kept = forStatement ? capabilityOf([], [], !capability.readOnly) : capability
+    const ready = this.#warm.take(target, kept)
     if (ready !== undefined) {
       this.#handOut(ready, sessionId, principal)
-      return this.#leaseOf(ready, deadline)
+      if (kept.hash !== capability.hash) await inTime(this.#held.change(ready, capability, false), signal)
+      // What could not be changed is revoked; another one is made in its place.
+      if (kept.hash === capability.hash || !ready.signal.aborted) return this.#leaseOf(ready, deadline)
     }
     return this.#leaseOf(
       await this.#held.make(target, capability, signal, { sessionId, principal, deadline }),

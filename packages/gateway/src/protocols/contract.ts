@@ -45,6 +45,12 @@ export interface ProtocolAdapter {
     before: (sql: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<StatementPreview>
+  /**
+   * Reads a statement as a session that has just begun on the target would run it. Never rejects: what cannot be read is
+   * opaque.
+   * @param session whose turn it is
+   */
+  read(statement: string, target: Target, catalog: Catalog, session: string): Promise<StatementReading>
   /** `credentials.ts`: makes and removes temporary credentials on one target. */
   issuerFor(target: Target): CredentialIssuer
 }

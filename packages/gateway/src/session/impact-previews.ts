@@ -142,10 +142,10 @@ export class ImpactPreviews implements AsyncDisposable {
     const catalog = await inTime(catalogs.of(target), signal)
     await using lease = await leases.issue({
       permit,
-      capability: privilegesFor(subject.reading),
+      capability: privilegesFor(subject.reading, catalog),
       sessionId,
       signal,
-      isForOnce: true,
+      forStatement: true,
     })
     recording.lease(lease.id, lease.handle)
     await using upstream = await lease.connect(signal)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { catalogOf, tableOf } from '../access/catalog.fixture.ts'
 import { NO_FLOW } from '../access/data-flow.ts'
 import type { Operation, StatementReading } from '../access/model.ts'
 import { privilegesFor } from './privileges-for.ts'
@@ -23,8 +24,12 @@ function reading(operations: readonly Operation[], needs: StatementReading['need
   }
 }
 
+const CATALOG = catalogOf([tableOf('orders', ['id', 'status'])])
+
 const granted = (one: StatementReading): string[] =>
-  privilegesFor(one).grants.map(({ verb, table, columns }) => `${verb} ${table} ${columns?.join() ?? '*'}`)
+  privilegesFor(one, CATALOG).grants.map(
+    ({ verb, table, columns }) => `${verb} ${table} ${columns?.join() ?? '*'}`,
+  )
 
 test('what the target checks is granted, and what the statement names', () => {
   const one = reading(
@@ -51,5 +56,13 @@ test('making something in a schema needs that schema', () => {
     { action: 'create', resource: { type: 'Schema', schema: 'app' } },
     { action: 'create', resource: on('made', 'work') },
   ])
-  expect(privilegesFor(one).createIn).toEqual(['app', 'work'])
+  expect(privilegesFor(one, CATALOG).createIn).toEqual(['app', 'work'])
+})
+
+test('what is needed on a table, and on none of its columns, is granted on one', () => {
+  const counted = { action: 'select', columns: [] } as const
+  expect(granted(reading([{ ...counted, resource: on('orders') }]))).toEqual(['select orders id'])
+  expect(granted(reading([{ ...counted, resource: on('made meanwhile') }]))).toEqual([
+    'select made meanwhile *',
+  ])
 })

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Capability } from '../access/capability.ts'
+import type { Catalog } from '../access/catalog.ts'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
 import { inTime } from '../access/in-time.ts'
 import type { MaskedColumn } from '../access/masking.ts'
@@ -24,6 +25,7 @@ import { newSessionId } from './ids.ts'
 import type { ImpactPreviews } from './impact-previews.ts'
 import type { LiveSession, LiveSessions } from './live-sessions.ts'
 import type { FollowedSessions } from './followed-sessions.ts'
+import type { OperationScopes } from './operation-scope.ts'
 import type { SessionMetrics } from './ports.ts'
 import { privilegesFor } from './privileges-for.ts'
 import type { UsageBook } from './recent-usage.ts'
@@ -42,6 +44,7 @@ export interface SessionServices {
   readonly usage: UsageBook
   readonly masks: GuardMasks
   readonly followed: FollowedSessions
+  readonly scopes: OperationScopes
   readonly audit: Audit
   readonly metrics: SessionMetrics
   /** Where people decide about a request. */
@@ -58,6 +61,11 @@ export interface SessionOrigin {
   readonly clientSession?: string
   /** The model's tool call that it is for (`toolu_…`), as its client reported it. */
   readonly toolUseId?: string
+  /**
+   * The only statement that it will run: its credential can do what that needs, and nothing else. Should it run another one,
+   * the target refuses.
+   */
+  readonly statement?: string
   /** How long its statements wait for people, and whether their requests outlive it. Left out: as the target says. */
   readonly approvals?: ApprovalWait
   /** Told which request a statement waits for. */
@@ -185,13 +193,23 @@ export async function serve(
       const catalog = await inTime(services.catalogs.of(target), opening)
       // Nothing is made for a session that has been ended meanwhile.
       opening.throwIfAborted()
+      const reading =
+        origin.statement === undefined
+          ? undefined
+          : await inTime(adapter.read(origin.statement, target, catalog, id), opening)
+      const catalogNow = (): Catalog => services.catalogs.current(target)?.catalog ?? catalog
       const capabilityNow = (): Capability => {
-        const current = services.catalogs.current(target)?.catalog ?? catalog
-        return capabilityFor(services.point, principal, target, current, { ...context, now: Date.now() })
+        const current = catalogNow()
+        const around = { ...context, now: Date.now() }
+        const { point, scopes } = services
+        const permitted = capabilityFor(point, principal, target, current, around)
+        if (reading === undefined) return permitted
+        return scopes.scopeOf({ point, principal, target }, reading, permitted, around)
       }
       await using lease = await services.leases.issue({
         permit,
         capability: capabilityNow(),
+        forStatement: reading !== undefined,
         sessionId: id,
         signal: opening,
         ...(proven.deadline === undefined ? {} : { deadline: proven.deadline }),
@@ -231,7 +249,7 @@ export async function serve(
         approvals: {
           approvals: services.approvals,
           reported,
-          elevate: (reading) => lease.elevate(privilegesFor(reading)),
+          elevate: (reading) => lease.elevate(privilegesFor(reading, catalogNow())),
           wait: origin.approvals ?? { ms: (target.approvalWaitSeconds ?? WAIT_SECONDS) * 1000, keeps: false },
           urlOf: services.approvalUrl,
           onNew: (request, subject) => services.previews.begin({ id: request, subject, permit }),

@@ -104,6 +104,7 @@ async function query(
         target: targetNamed(services, input.target),
         via: 'mcp',
         sourceIp: caller.sourceIp,
+        statement: input.sql,
         ...(input.purpose === undefined ? {} : { purpose: input.purpose }),
         ...(caller.clientName === undefined ? {} : { clientName: caller.clientName }),
         ...(caller.clientSession === undefined ? {} : { clientSession: caller.clientSession }),

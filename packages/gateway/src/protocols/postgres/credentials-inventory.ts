@@ -20,7 +20,7 @@ ORDER BY rolvaliduntil LIMIT ${MAX_LISTED}`
  */
 const UNUSED = `
 SELECT r.rolname FROM pg_roles r
-WHERE starts_with(r.rolname, $1)
+WHERE starts_with(r.rolname, $1) AND ($2::text IS NULL OR r.rolname = $2)
   AND NOT EXISTS (
     SELECT FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
     WHERE m.roleid = r.oid AND u.rolname <> current_user)
@@ -48,7 +48,10 @@ export async function unusedCapabilityRoles(
   owner: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const rows = await connections.query<{ rolname: string }>(UNUSED, signal, [capabilityRolePrefix(owner)])
+  const rows = await connections.query<{ rolname: string }>(UNUSED, signal, [
+    capabilityRolePrefix(owner),
+    null,
+  ])
   return rows.map((row) => row.rolname)
 }
 
@@ -65,8 +68,8 @@ export async function dropCapabilityRole(
 ): Promise<boolean> {
   return await connections.transaction(signal, async (query) => {
     await query(CAPABILITY_LOCK)
-    const unused = await query<{ rolname: string }>(UNUSED, [capabilityRolePrefix(owner)])
-    if (!unused.some((row) => row.rolname === role)) return false
+    const unused = await query<{ rolname: string }>(UNUSED, [capabilityRolePrefix(owner), role])
+    if (unused.length === 0) return false
     const { excess } = await grantDifference(query, role, NOTHING, 0)
     await query([...changeStatements('REVOKE', excess, role), `DROP ROLE ${identifier(role)}`].join(';\n'))
     return true

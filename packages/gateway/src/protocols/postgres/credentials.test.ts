@@ -342,6 +342,33 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     expect(await acl()).toEqual(before)
   })
 
+  test('as many capabilities of one table as there may be at once leave nothing behind', async () => {
+    const verbs: readonly Verb[] = ['select', 'insert', 'update', 'delete']
+    const columns = ['id', 'email'] as const
+    await issuer.tidy(OWNER, new Set(), signal)
+    const before = await acl()
+    const all = Array.from({ length: 256 }, (_, i) => {
+      const grants = verbs.flatMap((verb, bit) => {
+        const how = (i >> (bit * 2)) & 3
+        const on = { verb, schema: 'public', table: 'customers' }
+        if (how === 0) return []
+        if (how === 3 || verb === 'delete') return [on]
+        return [{ ...on, columns: [columns[how - 1] ?? 'id'] }]
+      })
+      return capabilityOf(grants, i % 2 === 0 ? [] : ['public'])
+    })
+    const credential = await lease(READ)
+    for (const capability of all) await issuer.assign(credential.username, capability, [], signal)
+    const session = await server.login(credential)
+    await expect(session.query('SELECT note FROM orders')).rejects.toThrow('permission denied')
+    await session.end()
+    await issuer.revoke(credential.username, signal)
+    await issuer.tidy(OWNER, new Set(), signal)
+    expect(await server.roles()).toEqual([])
+    expect(await acl()).toEqual(before)
+    expect(JSON.stringify(await columnAcl())).not.toContain('sp_')
+  })
+
   test('many capabilities are made at once by several gateways', async () => {
     await using second = new PostgresRoleIssuer(server.target)
     const verbs: readonly Verb[] = ['select', 'insert', 'update', 'delete']

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import type { Catalog } from '../../access/catalog.ts'
-import type { Obligation, Target } from '../../access/model.ts'
+import type { Obligation, StatementReading, Target } from '../../access/model.ts'
 import type {
   ApprovalSubject,
   Credential,
@@ -19,6 +19,7 @@ import type { Question } from './parser.ts'
 import { previewStatement } from './preview-statement.ts'
 import { relay } from './relay.ts'
 import { PostgresDownstream, PostgresServer } from './server.ts'
+import { SessionNames } from './session-names.ts'
 import { type SqlReader, StatementCache } from './statement-cache.ts'
 import { connectUpstream, PostgresUpstream } from './upstream.ts'
 
@@ -80,6 +81,21 @@ export class PostgresAdapter implements ProtocolAdapter {
     const names = { key: '', paths: [searchPath], fallbacks: [searchPath], temporary: [] }
     const count = await this.#reader.countQuery({ text: subject.text, catalog, names, session: 'previews' })
     return await previewStatement(upstream, subject, count, before, signal)
+  }
+
+  async read(
+    statement: string,
+    target: Target,
+    catalog: Catalog,
+    session: string,
+  ): Promise<StatementReading> {
+    const names = new SessionNames(catalog.searchPath).current(catalog.searchPath)
+    const statements = this.#statementsOf(target.name)
+    // Kept under its text, where the relay finds it again.
+    const known =
+      statements.get(undefined, statement, catalog, names) ??
+      (await statements.read(undefined, statement, catalog, names, session))
+    return known.reading
   }
 
   #statementsOf(target: string): StatementCache {
