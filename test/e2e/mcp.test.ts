@@ -75,7 +75,9 @@ describe.each([
     })
     expect(answer).toMatchObject({ rows: [[expect.anything(), false, true, false, false]] })
     const inserted = await query(client, {
-      sql: `INSERT INTO notes (text) VALUES ('from an agent') RETURNING ${can('customers')} AS reads, ${can('notes')} AS whole`,
+      sql: `INSERT INTO notes (id, text) VALUES ($1, 'from an agent')
+        RETURNING ${can('customers')} AS reads, ${can('notes')} AS whole`,
+      params: [mode === 'auto' ? 101 : 102],
     })
     expect(inserted.answer).toMatchObject({ rows: [[false, false]] })
     const session = await world.access.connect('ana', AGENT)
