@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Client, createClient } from '@sallyport/api'
 import { residentKb } from '../measure/process-cost.ts'
@@ -47,7 +48,7 @@ export async function approval(rig: Rig): Promise<SectionReport> {
   const waiters = await many(endpoint)
   const running = waiters.map((client, n) => client.query(statement(n)))
   for (const one of running) one.catch(() => undefined)
-  await pending(dba, WAITING)
+  await untilWaiting(gateway.url, WAITING)
   const gathered = performance.now() - started
   const after = residentKb(gateway.pid)
   progress(`approval: ${WAITING} wait`)
@@ -64,7 +65,7 @@ export async function approval(rig: Rig): Promise<SectionReport> {
   }
   const leaving = performance.now()
   await Promise.all(waiters.map((client) => client.close()))
-  await pending(dba, 0)
+  await untilWaiting(gateway.url, 0)
   const left = performance.now() - leaving
   const row = (name: string, values: readonly number[]): string[] => [
     name,
@@ -106,8 +107,7 @@ async function clicks(dba: Client, endpoint: Endpoint): Promise<number[]> {
   const took: number[] = []
   for (let n = -WARM_UP; n < CLICKS; n++) {
     const running = client.query(statement(n))
-    const [id] = await pending(dba, 1)
-    if (id === undefined) throw new Error('nothing waits')
+    const id = await oneWaiting(dba)
     const clicked = performance.now()
     await Promise.all([dba.approvals.approve(id, YES), running])
     if (n >= 0) took.push(performance.now() - clicked)
@@ -137,19 +137,23 @@ async function selects(endpoint: Endpoint): Promise<number[]> {
   return took
 }
 
-/** Ids of what waits, once that many do. */
-async function pending(dba: Client, count: number): Promise<readonly string[]> {
-  for (let tries = 0; tries < 3000; tries++) {
-    const found: string[] = []
-    for (let before: string | undefined; ; ) {
-      const query = { state: 'pending', limit: 200, ...(before === undefined ? {} : { before }) } as const
-      const { approvals } = await dba.approvals.list(query)
-      found.push(...approvals.map(({ id }) => id))
-      before = approvals.at(-1)?.createdAt
-      if (approvals.length < 200) break
-    }
-    if (found.length === count || (count === 1 && found.length > 0)) return found
-    await new Promise((resolve) => setTimeout(resolve, count > 1 ? 250 : 5))
+/** The one that waits, as soon as one does. */
+async function oneWaiting(dba: Client): Promise<string> {
+  for (let tries = 0; tries < 2000; tries++) {
+    const { approvals } = await dba.approvals.list({ state: 'pending', limit: 1 })
+    const [one] = approvals
+    if (one !== undefined) return one.id
+    await sleep(5)
+  }
+  throw new Error('nothing came to wait')
+}
+
+/** Until that many wait. */
+async function untilWaiting(url: string, count: number): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    if (Number(/^sallyport_approvals_pending (\d+)$/m.exec(text)?.[1]) === count) return
+    await sleep(100)
   }
   throw new Error(`${count} requests did not come to wait`)
 }
