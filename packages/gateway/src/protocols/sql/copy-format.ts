@@ -59,7 +59,7 @@ export function copyFormat(statement: Fields): CopyFormat {
   if (format !== 'text' && format !== 'csv') return { format: 'closed', because: `its format is ${format}` }
   const delimiter = options.delimiter ?? (format === 'csv' ? ',' : '\t')
   const nullText = options.null ?? (format === 'csv' ? '' : String.raw`\N`)
-  if ([delimiter, quote, escape].some((character) => !/^[\x01-\x7f]$/.test(character)))
+  if ([delimiter, quote, escape].some((character) => !isOneByte(character)))
     return { format: 'closed', because: 'what separates its values is no single character' }
   return format === 'text'
     ? { format, delimiter, null: nullText, header }
@@ -109,4 +109,8 @@ function headerOf(argument: unknown): boolean | undefined {
 function integerHeader(value: unknown): boolean | undefined {
   if (value === undefined || value === 0) return false
   return value === 1 ? true : undefined
+}
+
+function isOneByte(character: string): boolean {
+  return character.length === 1 && character.charCodeAt(0) < 0x80
 }
