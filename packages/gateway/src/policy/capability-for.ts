@@ -25,14 +25,15 @@ const SYSTEM_COLUMNS = ['cmax', 'cmin', 'ctid', 'tableoid', 'xmax', 'xmin']
  * Policies are asked about one table in place of all tables that they cannot tell apart: a Table has no attributes, its
  * tags are its target's, and no operator turns an id into a text; so what no policy names differs only in what it is in.
  * The same goes for schemas and columns. The number of questions is thus verbs × (schemas, tables and columns that policies
- * name, or of whose data classes they do), however big the catalog: `capability-for.test.ts` holds a catalog of 1,000 tables against asking for each one. Measured with
- * `vitest bench packages/gateway/src/policy` on two busy cores, 1,000 tables with a view on each and cascades between them:
- * 21 ms under the demo's policies, 25 ms under 1,000 policies; asking for each pair would be 6,000 questions of 0.1 ms or more. Cedar's partial evaluation was no choice: its
- * call takes policies as text, and 1,000 of them cost more than 20 ms to parse.
+ * name, or of whose data classes they do), however big the catalog: `capability-for.test.ts` holds a catalog of 1,000 tables
+ * against asking for each one. Measured with `vitest bench packages/gateway/src/policy` on two busy cores, 1,000 tables with a
+ * view on each and cascades between them: 21 ms under the demo's policies, 25 ms under 1,000 policies; asking for each pair
+ * would be 6,000 questions of 0.1 ms or more. Cedar's partial evaluation was no choice: its call takes policies as text, and
+ * 1,000 of them cost more than 20 ms to parse.
  *
- * Columns are granted one by one where policy permits some of a table's and not others. A view is granted when nothing that its query reads is forbidden, however deep:
- * a statement that would show only the rest of it is permitted by the gateway, and refused by the target. The same goes for
- * partitions and their parents, and for what a DELETE cascades to.
+ * Columns are granted one by one where policy permits some of a table's and not others. A view is granted when nothing that
+ * its query reads is forbidden, however deep: a statement that would show only the rest of it is permitted by the gateway, and
+ * refused by the target. The same goes for partitions and their parents, and for what a DELETE cascades to.
  *
  * System schemas are never in it: every PostgreSQL role reads them anyway, and nobody may own more of them.
  */

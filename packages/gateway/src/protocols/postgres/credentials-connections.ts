@@ -43,7 +43,7 @@ export class IssuerConnections implements AsyncDisposable {
       // Nobody's function or table may come before PostgreSQL's own in the account's statements. Not said at log-in, so that
       // the path which sessions begin with can still be read from `pg_settings`.
       verify: (client, done) => {
-        client.query('SET search_path = pg_catalog').then(() => done(), done)
+        client.query('SET search_path = pg_catalog', (error: Error | null) => done(error ?? undefined))
       },
     })
     // An idle connection that the target closes is replaced when the next one is asked for.

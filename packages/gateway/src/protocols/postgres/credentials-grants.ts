@@ -6,13 +6,19 @@ import type { Query } from './credentials-connections.ts'
 /** MAINTAIN came with PostgreSQL 17. */
 const HAS_MAINTAIN = 170_000
 
+/** The sequences of all tables have to be looked through for it: left out where nothing is inserted. */
+const DRAWN_FROM = `UNION
+  SELECT 'pg_class'::regclass::oid, s.oid, 0, 'USAGE'
+  FROM asked a JOIN (${SEQUENCES}) q ON q.relation = a.oid JOIN pg_class s ON s.oid = q.sequence
+  WHERE a.privilege = 'INSERT' AND s.relowner <> (SELECT oid FROM me)`
+
 /**
  * Every privilege that the role should have or does have, in this database: `wanted`, `held`, and whether
  * this account may pass it on. $1: the role's name, $2: [{schema, table, verb, columns}], $3: schemas to create in.
  * `number` is a column's, 0 for the whole object. What no longer exists is left out; what the role owns too: an owner's
  * privileges are not grants.
  */
-const PRIVILEGES = `
+const privileges = (insertsToo: boolean): string => `
 WITH me AS (SELECT oid FROM pg_roles WHERE rolname = $1),
 asked AS MATERIALIZED (
   SELECT DISTINCT c.oid, coalesce(a.attnum, 0)::int AS number, upper(g.verb) AS privilege, n.oid AS namespace
@@ -29,10 +35,7 @@ wanted(class, object, number, privilege) AS MATERIALIZED (
   UNION
   SELECT 'pg_namespace'::regclass::oid, n.oid, 0, p
   FROM pg_namespace n, unnest(ARRAY['USAGE', 'CREATE']) AS p WHERE n.nspname = ANY($3::text[])
-  UNION
-  SELECT 'pg_class'::regclass::oid, s.oid, 0, 'USAGE'
-  FROM asked a JOIN (${SEQUENCES}) q ON q.relation = a.oid JOIN pg_class s ON s.oid = q.sequence
-  WHERE a.privilege = 'INSERT' AND s.relowner <> (SELECT oid FROM me)
+  ${insertsToo ? DRAWN_FROM : ''}
 ),
 mentioned AS MATERIALIZED (
   SELECT d.classid, d.objid, d.objsubid FROM pg_shdepend d
@@ -115,7 +118,9 @@ export async function grantDifference(
   serverVersion: number,
 ): Promise<GrantDifference> {
   const grants = capability.grants.filter(({ verb }) => verb !== 'maintain' || serverVersion >= HAS_MAINTAIN)
-  const rows = await query<PrivilegeRow>(PRIVILEGES, [role, JSON.stringify(grants), capability.createIn])
+  const insertsToo = grants.some(({ verb }) => verb === 'insert')
+  const values = [role, JSON.stringify(grants), capability.createIn]
+  const rows = await query<PrivilegeRow>(privileges(insertsToo), values)
   const absent = rows.filter((row) => row.wanted && !row.held)
   const unwanted = rows.filter((row) => !row.wanted)
   // What is taken away from a whole table is taken away from its columns too (PostgreSQL, REVOKE).
