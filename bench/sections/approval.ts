@@ -137,12 +137,13 @@ async function selects(endpoint: Endpoint): Promise<number[]> {
   return took
 }
 
-/** The one that waits, as soon as one does. */
+/** The one that waits, as soon as one does and its preview is there. */
 async function oneWaiting(dba: Client): Promise<string> {
   for (let tries = 0; tries < 2000; tries++) {
     const { approvals } = await dba.approvals.list({ state: 'pending', limit: 1 })
     const [one] = approvals
-    if (one !== undefined) return one.id
+    // Nobody decides before there is something to look at.
+    if (one !== undefined && (await dba.approvals.get(one.id)).preview !== undefined) return one.id
     await sleep(5)
   }
   throw new Error('nothing came to wait')

@@ -180,6 +180,27 @@ test('the gateway and the agent may both be restarted between asking, approving 
   expect(await notes()).toBe('2,3')
 })
 
+test('a gateway that dies while an approved statement runs leaves no privilege behind', async () => {
+  const locker = await world.target.client('shop')
+  await locker.query('BEGIN; SELECT FROM notes FOR UPDATE')
+  // Nobody answers it any more.
+  void remove(await connect(), 1).catch(() => undefined)
+  await dba.approvals.approve(await waiting(), YES)
+  await world.running('DELETE FROM notes')
+  await gateway.crash()
+  await start()
+  await until('its role is gone, and its statement with it', async () => {
+    const { rows } = await superuser.query<{ left: boolean }>(
+      `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname ~ '^sp_[0-9a-f]{8}_l_'
+         AND has_table_privilege(oid, 'notes', 'DELETE'))
+       OR EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DELETE FROM notes%') AS left`,
+    )
+    return rows[0]?.left === false ? true : undefined
+  })
+  await locker.query('ROLLBACK')
+  expect(await notes()).toBe('1,2,3')
+})
+
 test('nobody else learns of a request, or uses it', async () => {
   const { answer } = await remove(await connect(), 1)
   const { id } = answer.approval

@@ -136,9 +136,7 @@ test('breaking the glass is audited and counted, each time', async () => {
   await client.query('SELECT name FROM customers')
   const store = await world.target.client('sallyport')
   const alarms = await until('both alarms are in the store', async () => {
-    const { rows } = await store.query(
-      "SELECT event FROM sallyport.audit_events WHERE type = 'access.alarm'",
-    )
+    const { rows } = await store.query("SELECT event FROM sallyport.audit_events WHERE type = 'access.alarm'")
     return rows.length >= 2 ? rows : undefined
   })
   expect(alarms).toHaveLength(2)
