@@ -76,7 +76,7 @@ interface Answer {
 async function call(sql: string, params: readonly unknown[] = [], target = 'shop'): Promise<Answer> {
   const client = await mcp()
   const result = await client.callTool({ name: 'query', arguments: { target, sql, params: [...params] } })
-  return result.structuredContent as unknown as Answer
+  return result.structuredContent as never
 }
 
 /** An agent's statement, approved and not run yet. */
