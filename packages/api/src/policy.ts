@@ -94,7 +94,7 @@ export const ExplainedDecision = z.object({
   actingFor: z.string().optional(),
   target: z.string(),
   text: z.string(),
-  effect: z.enum(['permit', 'deny']),
+  effect: z.enum(['permit', 'deny', 'approval']),
   operations: z.array(z.string()),
   reason: z.string().optional(),
   /** Those that determined it, as they are now. */

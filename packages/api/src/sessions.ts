@@ -62,7 +62,7 @@ export const SessionEvent = z.discriminatedUnion('kind', [
     decision: z.object({
       /** `<session>.<n>` */
       id: z.string(),
-      effect: z.enum(['permit', 'deny']),
+      effect: z.enum(['permit', 'deny', 'approval']),
       policies: z.array(z.string()),
       operations: z.array(z.string()),
       reason: z.string().optional(),

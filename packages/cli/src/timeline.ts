@@ -76,7 +76,7 @@ function statementLines(
   const text = visible(event.text.replaceAll(/\s+/g, ' ').trim())
   const shown = text.length > SQL_WIDTH ? `${text.slice(0, SQL_WIDTH - 1)}…` : text
   const by = policies.length > 0 ? `policy ${policies.join(', ')}` : 'no policy permits it'
-  const word = effect === 'permit' ? '✓ allow' : '✗ deny'
+  const word = { permit: '✓ allow', deny: '✗ deny', approval: '⏸ needs approval' }[effect]
   return [
     `${at}  SQL #${event.n}  ${shown}`,
     `              ${word}  ${by}${operations.length > 0 ? ` · ${operations.join(', ')}` : ''}`,

@@ -64,7 +64,8 @@ export type RecordedEvent =
       readonly kind: 'statement'
       readonly text: string
       readonly decision: {
-        readonly effect: 'permit' | 'deny'
+        /** `approval`: it waits for people, and has not run by this decision. */
+        readonly effect: 'permit' | 'deny' | 'approval'
         readonly policies: readonly string[]
         readonly operations: readonly string[]
         readonly reason?: string

@@ -55,7 +55,7 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   statement(text: string, verdict: Verdict): number {
     this.#mustBeOpen()
     if (text.length > MAX_TEXT) return this.#tooLong(text, verdict)
-    const denied = verdict.permitted ? '' : ',"deny":1'
+    const denied = isDenied(verdict) ? ',"deny":1' : ''
     return this.#appendSoon(`,"k":"statement"${denied},"text":${jsonString(text)},"d":${verdict.json}}`)
   }
 
@@ -131,7 +131,7 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
         { hint: 'send data as parameters or with COPY instead of writing it into the statement' },
       )
     }
-    const denied = verdict.permitted ? '' : ',"deny":1'
+    const denied = isDenied(verdict) ? ',"deny":1' : ''
     const kept = JSON.stringify(text.slice(0, MAX_TEXT).toWellFormed())
     return this.#append(`,"k":"statement"${denied},"text":${kept},"cut":${text.length},"d":${verdict.json}}`)
   }
@@ -162,4 +162,9 @@ function maskedJson(masked: readonly MaskedColumn[]): string {
   return JSON.stringify(
     masked.map(({ column, dataClass, method, values }) => ({ column, class: dataClass, method, values })),
   )
+}
+
+/** What waits for people is not denied; it may be in the end, and is recorded again then. */
+function isDenied({ permitted, approval }: Verdict): boolean {
+  return !permitted && approval === undefined
 }

@@ -26,9 +26,11 @@ export class CountedRecorder implements SessionRecorder {
   }
 
   statement(text: string, verdict: Verdict): number {
+    const asksPeople = verdict.approval !== undefined
     if (verdict.permitted) this.#tally.permit++
+    else if (asksPeople) this.#tally.approval++
     else this.#tally.deny++
-    this.#usage.statement(Date.now(), verdict.permitted)
+    this.#usage.statement(Date.now(), verdict.permitted || asksPeople)
     return this.#recorder.statement(text, verdict)
   }
 

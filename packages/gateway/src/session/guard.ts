@@ -236,7 +236,13 @@ export class SessionGuard implements Guard {
       // What could not be read is denied whatever the circumstances.
       reusable: code === 'ACCESS_STATEMENT_OPAQUE' || this.#reusable(),
       ...(approval === undefined ? {} : { approval }),
-      json: JSON.stringify({ effect: 'deny', policies, operations, reason, ...rules }),
+      json: JSON.stringify({
+        effect: approval === undefined ? 'deny' : 'approval',
+        policies,
+        operations,
+        reason,
+        ...rules,
+      }),
     }
   }
 

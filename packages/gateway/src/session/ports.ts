@@ -8,6 +8,8 @@ import type { Target } from '../access/model.ts'
 export interface DecisionTally {
   permit: number
   deny: number
+  /** People have to be asked first. */
+  approval: number
 }
 
 /** What sessions have counted. */

@@ -10,7 +10,7 @@ interface Line {
   lease: string
   handle: string
   text: string
-  d: { effect: 'permit' | 'deny'; policies: string[]; operations: string[]; reason?: string }
+  d: { effect: 'permit' | 'deny' | 'approval'; policies: string[]; operations: string[]; reason?: string }
   of: number
   p: (string | null)[]
   tag: string

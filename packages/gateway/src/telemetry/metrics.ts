@@ -9,6 +9,7 @@ const SECONDS = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 interface Tally {
   permit: number
   deny: number
+  approval: number
 }
 
 /** What is known elsewhere, and asked when metrics are. */
@@ -120,9 +121,10 @@ export class Metrics {
       registers: [],
       collect() {
         this.reset()
-        for (const { protocol, target, permit, deny } of tallies.values()) {
+        for (const { protocol, target, permit, deny, approval } of tallies.values()) {
           this.inc({ decision: 'permit', protocol, target }, permit)
           this.inc({ decision: 'deny', protocol, target }, deny)
+          this.inc({ decision: 'approval', protocol, target }, approval)
         }
       },
     })
@@ -173,7 +175,7 @@ export class Metrics {
     const key = JSON.stringify([protocol, name])
     const known = this.#tallies.get(key)
     if (known !== undefined) return known
-    const tally = { protocol, target: name, permit: 0, deny: 0 }
+    const tally = { protocol, target: name, permit: 0, deny: 0, approval: 0 }
     this.#tallies.set(key, tally)
     return tally
   }
