@@ -25,6 +25,14 @@ test.each([
   expect(text.length > 16_384 || turns > 0).toBe(true)
 })
 
+test('a text that fills its memory ends the formatter, and not us', async () => {
+  const formatter = new StatementFormatter()
+  for (let round = 0; round < 5; round++) {
+    expect(await formatter.format(`${';'.repeat(16_000)}${' '.repeat(round)}`)).toBeUndefined()
+  }
+  expect(await formatter.format('SELECT 1')).toBe('SELECT\n  1')
+})
+
 test('few are laid out at once', async () => {
   const formatter = new StatementFormatter()
   const all = await Promise.all(['SELECT 1', 'SELECT 2', 'SELECT 3'].map((text) => formatter.format(text)))

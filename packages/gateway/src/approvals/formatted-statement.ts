@@ -1,6 +1,7 @@
+import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { LRUCache } from 'lru-cache'
 
 /** Nobody reads more in one sitting. */
@@ -8,15 +9,18 @@ const MAX_TEXT = 16 * 1024
 /** A layout that is so much longer than its text helps nobody, and is not sent around. */
 const MAX_FORMATTED = 128 * 1024
 /** The formatter's time grows with the square of some texts: 16,000 semicolons take it six seconds. */
-const TIMEOUT_MS = 1000
-/** Threads at once; whoever comes then sees the text alone. */
-const MAX_THREADS = 2
+const TIMEOUT_MS = 2000
+/** Processes at once; whoever comes then sees the text alone. */
+const MAX_PROCESSES = 2
 const HEAP_MB = 128
 
-/** Lays statements out for reading, in threads of their own: no text that an agent sends may stop the gateway. */
+/**
+ * Lays statements out for reading, in processes of their own: no text that an agent sends may stop the gateway. A thread would
+ * not do: where its heap is full, V8 ends the whole process, whatever limit the thread was given.
+ */
 export class StatementFormatter {
   readonly #known = new LRUCache<string, { readonly formatted: string | undefined }>({ max: 500 })
-  #threads = 0
+  #processes = 0
 
   /**
    * The statement laid out for reading, beside the text itself: it may be laid out wrongly, and is never what runs. Undefined
@@ -27,35 +31,38 @@ export class StatementFormatter {
     const key = createHash('sha256').update(text).digest('base64')
     const known = this.#known.get(key)
     if (known !== undefined) return known.formatted
-    if (this.#threads >= MAX_THREADS) return undefined
-    this.#threads += 1
+    if (this.#processes >= MAX_PROCESSES) return undefined
+    this.#processes += 1
     try {
-      const formatted = await inThread(text)
+      const formatted = await inProcess(text)
       this.#known.set(key, { formatted })
       return formatted
     } finally {
-      this.#threads -= 1
+      this.#processes -= 1
     }
   }
 }
 
-async function inThread(text: string): Promise<string | undefined> {
+async function inProcess(text: string): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
   // The same file beside this one, as source (.ts) or built (.js).
-  const worker = new Worker(new URL(`./formatter-worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData: text,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+  const file = new URL(`./formatter-process${extname(import.meta.url)}`, import.meta.url)
+  const child = fork(fileURLToPath(file), [], {
     env: {},
-    execArgv: [],
+    execArgv: [`--max-old-space-size=${HEAP_MB}`],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const timer = setTimeout(() => resolve(undefined), TIMEOUT_MS)
-  worker.on('message', (formatted: unknown) =>
+  child.on('message', (formatted: unknown) =>
     resolve(typeof formatted === 'string' && formatted.length <= MAX_FORMATTED ? formatted : undefined),
   )
-  worker.on('error', () => resolve(undefined))
-  worker.on('exit', () => resolve(undefined))
+  child.on('error', () => resolve(undefined))
+  child.on('exit', () => resolve(undefined))
+  child.send(text, (error) => {
+    if (error !== null) resolve(undefined)
+  })
   const formatted = await promise
   clearTimeout(timer)
-  await worker.terminate()
+  child.kill('SIGKILL')
   return formatted
 }
