@@ -14,13 +14,13 @@ test.each([
 ])(
   'while the store is silent about %s, a connection is refused when its time is over',
   async (table, left) => {
-    await using world = await startTestGateway({ settings: { limits: { handshake: '1s' } } })
+    await using world = await startTestGateway({ settings: { limits: { handshake: '3s' } } })
     const { secret } = await world.access.ticket('ana')
     const store = await world.target.client('sallyport')
     await store.query(`BEGIN; LOCK TABLE sallyport.${table} IN ACCESS EXCLUSIVE MODE`)
     await expect(world.access.connect('ana', { password: secret })).rejects.toMatchObject({
       code: '08P01',
-      message: expect.stringContaining('within 1 s'),
+      message: expect.stringContaining('within 3 s'),
     })
     await store.query('ROLLBACK')
     await until('what was begun is undone', async () => {

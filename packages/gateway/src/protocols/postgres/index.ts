@@ -20,6 +20,7 @@ import { previewStatement } from './preview-statement.ts'
 import { relay } from './relay.ts'
 import { PostgresDownstream, PostgresServer } from './server.ts'
 import { SessionNames } from './session-names.ts'
+import { shapeKey } from './shape-key.ts'
 import { type SqlReader, StatementCache } from './statement-cache.ts'
 import { connectUpstream, PostgresUpstream } from './upstream.ts'
 
@@ -91,10 +92,12 @@ export class PostgresAdapter implements ProtocolAdapter {
   ): Promise<StatementReading> {
     const names = new SessionNames(catalog.searchPath).current(catalog.searchPath)
     const statements = this.#statementsOf(target.name)
-    // Kept under its text, where the relay finds it again.
+    const bytes = Buffer.from(statement)
+    // Kept under the same keys under which the relay looks for it.
+    const shape = shapeKey(bytes, 0, bytes.length)
     const known =
-      statements.get(undefined, statement, catalog, names) ??
-      (await statements.read(undefined, statement, catalog, names, session))
+      statements.get(shape, statement, catalog, names) ??
+      (await statements.read(shape, statement, catalog, names, session))
     return known.reading
   }
 
