@@ -74,7 +74,7 @@ export const Simulation = z.object({
       reason: z.string().optional(),
     }),
   ),
-  functions: z.array(z.object({ name: z.string(), volatility: z.string().optional() })),
+  functions: z.array(z.object({ name: z.string(), volatility: z.string(), harmless: z.boolean() })),
   facts: z.record(z.string(), z.unknown()),
   masks: z.array(
     z.object({ columns: z.union([z.array(z.string()), z.literal('hidden')]), hidesTexts: z.boolean() }),

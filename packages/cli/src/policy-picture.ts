@@ -21,8 +21,8 @@ export function simulationText(simulation: Simulation): string {
     const way = through === undefined ? '' : `, through ${through}`
     rows.push(['does', `${what}${way}${policies.length === 0 ? '' : `  [${policies.join(', ')}]`}`])
   }
-  for (const { name, volatility } of functions) {
-    rows.push(['calls', `${name}${volatility === undefined ? '' : ` (${volatility})`}`])
+  for (const { name, volatility, harmless } of functions) {
+    rows.push(['calls', `${name} (${volatility}${harmless ? '' : ', not known to be harmless'})`])
   }
   const told = Object.entries(facts).filter(([name]) => name !== 'functions')
   rows.push(['facts', told.map(([name, value]) => `${name}=${String(value)}`).join(' ')])

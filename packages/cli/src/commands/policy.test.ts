@@ -123,7 +123,7 @@ const SIMULATION = {
     { action: 'delete', on: 'public.orders', decision: 'approval', policies: ['dba'] },
     { action: 'select', on: 'public.orders', columns: ['id'], decision: 'permit', policies: ['reads'] },
   ],
-  functions: [{ name: 'now', volatility: 'stable' }],
+  functions: [{ name: 'now', volatility: 'stable', harmless: true }],
   facts: { hasWhere: true, functions: ['now'] },
   masks: [{ columns: ['clear', 'pii.email (token)'], hidesTexts: true }],
   guesses: 1,

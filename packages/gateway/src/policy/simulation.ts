@@ -1,6 +1,5 @@
 import type { ApprovalNeed } from '../access/approval.ts'
-import type { Routine } from '../access/catalog.ts'
-import type { StatementFacts } from '../access/model.ts'
+import type { FunctionCall, StatementFacts } from '../access/model.ts'
 import type { Policy } from './read-policies.ts'
 
 /** A policy as people are shown it. */
@@ -16,7 +15,7 @@ export interface Simulation {
   readonly alarms: readonly string[]
   readonly approval?: ApprovalNeed
   readonly operations: readonly SimulatedOperation[]
-  readonly functions: readonly { readonly name: string; readonly volatility?: Routine['volatility'] }[]
+  readonly functions: readonly FunctionCall[]
   readonly facts: StatementFacts
   /** Where something has to be hidden: for each statement, each column of its result. */
   readonly masks: readonly SimulatedMasks[]

@@ -55,7 +55,7 @@ export class PolicyDesk {
         policies: one.policies,
         ...(one.effect === 'deny' ? { reason: one.reason } : {}),
       })),
-      functions: reading.facts.functions.map((name) => functionNamed(name, catalog)),
+      functions: reading.calls ?? [],
       facts: reading.facts,
       masks: plans.map(({ columns, beyond, hidesTexts }) => ({
         columns: beyond === undefined ? columns.map(maskText) : 'hidden',
@@ -110,19 +110,6 @@ function described({ action, resource, columns, through }: Operation) {
     ...(columns === undefined ? {} : { columns }),
     ...(through === undefined ? {} : { through: `${through.by} ${through.schema}.${through.table}` }),
   }
-}
-
-function functionNamed(name: string, catalog: Catalog) {
-  const dot = name.indexOf('.')
-  const [schema, bare] = dot < 0 ? [undefined, name] : [name.slice(0, dot), name.slice(dot + 1)]
-  const found = catalog.functions.filter(
-    (one) => one.name === bare && (schema === undefined || one.schema === schema),
-  )
-  // With several of one name, the one that can do most.
-  const volatility = (['volatile', 'stable', 'immutable'] as const).find((kind) =>
-    found.some((one) => one.volatility === kind),
-  )
-  return volatility === undefined ? { name } : { name, volatility }
 }
 
 function maskText(column: ColumnPlan | undefined): string {

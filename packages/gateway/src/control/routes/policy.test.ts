@@ -49,7 +49,7 @@ test('everybody may ask what would be decided for them', async () => {
         { id: 'reads', effect: 'permit', file: 'p.cedar', line: 1, text: expect.stringContaining('permit') },
       ],
       operations: [{ action: 'select', on: 'public.customers', decision: 'permit', policies: ['reads'] }],
-      functions: [{ name: 'now' }],
+      functions: [{ name: 'now', volatility: 'stable', harmless: true }],
       facts: { hasWhere: true, readOnly: true },
       masks: [],
     },
