@@ -193,6 +193,7 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
         },
         dependsOn: 'shape',
         needs: [],
+        calls: [{ name: 'now', volatility: 'stable', harmless: true }],
         flow: NO_FLOW,
       }),
       catalogOf: async () => catalogOf([tableOf('customers', ['id'])]),
