@@ -9,7 +9,7 @@ import { RowMasker } from './mask-rows.ts'
 import { AnswerMasker } from './mask.ts'
 import { MAX_MASKED_ROW, rowTooLong } from './masked-row-bound.ts'
 import type { Named } from './named-statements.ts'
-import type { FrontendState } from './frontend.ts'
+import type { FrontendState } from './frontend-state.ts'
 import { readCString } from '../wire/cstring.ts'
 
 /** Errors, notices, row descriptions and notifications that are looked at whole: 1,600 columns with long names fit. */

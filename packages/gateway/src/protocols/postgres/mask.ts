@@ -1,6 +1,6 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { MaskedColumn, ResultMasks } from '../../access/masking.ts'
-import type { FrontendState } from './frontend.ts'
+import type { FrontendState } from './frontend-state.ts'
 import { type Described, ENTRY, type Expected } from './in-flight.ts'
 import { copyClosed, CopyMasker } from './mask-copy.ts'
 import { planCopy, planRows } from './mask-plan.ts'

@@ -27,6 +27,10 @@ export interface ResultDescription {
   columns: readonly ResultColumn[] | undefined
 }
 
+export function undescribed(): ResultDescription {
+  return { isAsked: false, columns: undefined }
+}
+
 /** What people have permitted, as the recording has it. */
 export interface Approved {
   readonly verdict: Verdict

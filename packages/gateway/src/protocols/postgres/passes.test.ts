@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { SallyportError } from '../../access/errors.ts'
-import { MAX_STATEMENT } from './frontend.ts'
+import { MAX_STATEMENT } from './frontend-bounds.ts'
 import { type Call, directReader } from './guard.fixture.ts'
 import { MAX_IN_FLIGHT } from './in-flight.ts'
 import { decodeErrorFields, FRONTEND, message } from './messages.ts'

@@ -1,5 +1,6 @@
 import { Backend } from './backend.ts'
-import { Frontend, type FrontendState } from './frontend.ts'
+import { Frontend } from './frontend.ts'
+import type { FrontendState } from './frontend-state.ts'
 import { TestGuard } from './guard.fixture.ts'
 import { InFlight } from './in-flight.ts'
 import { NamedStatements } from './named-statements.ts'
