@@ -166,6 +166,14 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
 
   test('says where a session looks for bare names: as the database says, all roles, or the server', async () => {
     const path = async (): Promise<readonly string[]> => (await issuer.catalog(signal)).searchPath
+    const untilReloaded = (expected: readonly string[]): Promise<void> =>
+      vi.waitFor(
+        async () => {
+          await server.admin.query('SELECT pg_reload_conf()')
+          expect(await path()).toEqual(expected)
+        },
+        { timeout: 20_000, interval: 200 },
+      )
     expect(await path()).toEqual(['public'])
     await server.admin.query(`ALTER ROLE sallyport_issuer IN DATABASE shop SET search_path = hidden`)
     expect(await path()).toEqual(['public'])
@@ -177,11 +185,9 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     ALTER DATABASE shop RESET search_path; ALTER ROLE ALL RESET search_path;
     ALTER ROLE sallyport_issuer IN DATABASE shop RESET search_path`)
     await server.admin.query(`ALTER SYSTEM SET search_path = configured, public`)
-    await server.admin.query('SELECT pg_reload_conf()')
-    await vi.waitFor(async () => expect(await path()).toEqual(['configured', 'public']), { timeout: 10_000 })
+    await untilReloaded(['configured', 'public'])
     await server.admin.query('ALTER SYSTEM RESET search_path')
-    await server.admin.query('SELECT pg_reload_conf()')
-    await vi.waitFor(async () => expect(await path()).toEqual(['public']), { timeout: 10_000 })
+    await untilReloaded(['public'])
   })
 
   test('while somebody changes a table, a view on it has no definition, and gets it afterwards', async () => {
