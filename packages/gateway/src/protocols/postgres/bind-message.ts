@@ -1,8 +1,6 @@
 import type { RedeemedApproval, Verdict } from '../contract.ts'
 import { isOnlyPrepared, needsApproval } from './approval-gate.ts'
-import type { AwaitedAnswers } from './awaited-answers.ts'
 import { bindParametersJson, boundParameters, readBindTarget, readResultFormats } from './bind-parameters.ts'
-import type { FrontendBatch } from './frontend-batch.ts'
 import {
   malformed,
   MAX_NAMES,
@@ -11,44 +9,28 @@ import {
   tooLong,
   UNUSABLE_NAME,
 } from './frontend-bounds.ts'
-import type { FrontendState, Outcome } from './frontend-state.ts'
+import type { FrontendRules } from './frontend-rules.ts'
+import type { Outcome } from './frontend-state.ts'
 import { ENTRY } from './in-flight.ts'
 import { restoreTokens } from './mask-parameters.ts'
 import { type Approved, isUsableName, type Portal, type Prepared, undescribed } from './named-statements.ts'
-import type { ReplacedMessages } from './replaced-message.ts'
-import { isApproval, type StatementApproval } from './statement-approval.ts'
-import { mayNeedApproval, type StatementDecisions } from './statement-decision.ts'
+import { isApproval } from './statement-approval.ts'
+import { mayNeedApproval } from './statement-decision.ts'
 
 /**
  * Bind: String(portal) String(statement) …. It makes a portal, and is where people are asked: all that they have to know is in
  * it, and the target already checks privileges then, and evaluates functions that the planner may.
  */
 export class BindMessage {
-  readonly #state: FrontendState
-  readonly #batch: FrontendBatch
-  readonly #answers: AwaitedAnswers
-  readonly #decisions: StatementDecisions
-  readonly #replaced: ReplacedMessages
-  readonly #approval: StatementApproval
+  readonly #rules: FrontendRules
 
-  constructor(
-    state: FrontendState,
-    batch: FrontendBatch,
-    answers: AwaitedAnswers,
-    decisions: StatementDecisions,
-    replaced: ReplacedMessages,
-    approval: StatementApproval,
-  ) {
-    this.#state = state
-    this.#batch = batch
-    this.#answers = answers
-    this.#decisions = decisions
-    this.#replaced = replaced
-    this.#approval = approval
+  constructor(rules: FrontendRules) {
+    this.#rules = rules
   }
 
   /** The message is in [at, next), of which `end` may cut something off. @throws SallyportError WIRE_MALFORMED */
   bind(bytes: Buffer, at: number, next: number, end: number): Outcome {
+    const { state, batch, answers, decisions, replaced, approval } = this.#rules
     const target = readBindTarget(bytes, at + 5, Math.min(next, end, at + 5 + MAX_NAMES))
     if (target === undefined) {
       if (end - at > 5 + MAX_NAMES || next <= end) throw malformed('the names in a Bind message are too long')
@@ -56,33 +38,33 @@ export class BindMessage {
     }
     const recorded = next - at <= MAX_RECORDED_BIND
     if (recorded && next > end) return 'incomplete'
-    if (!isUsableName(target.portal)) return this.#replaced.refuse(UNUSABLE_NAME, ENTRY.bind)
-    const prepared = this.#state.names.statement(target.statement)
-    if (prepared === 'unsettled') return this.#answers.wait()
+    if (!isUsableName(target.portal)) return replaced.refuse(UNUSABLE_NAME, ENTRY.bind)
+    const prepared = state.names.statement(target.statement)
+    if (prepared === 'unsettled') return answers.wait()
     if (prepared === undefined) {
       const why = `prepared statement "${target.statement}" does not exist`
-      return this.#replaced.unknown('26000', why, ENTRY.bind)
+      return replaced.unknown('26000', why, ENTRY.bind)
     }
-    const { bareNames } = this.#decisions
-    if (this.#decisions.knownNow(prepared, bareNames) === undefined) return 'wait'
+    const { bareNames } = decisions
+    if (decisions.knownNow(prepared, bareNames) === undefined) return 'wait'
     let approved: Approved | undefined
-    if (mayNeedApproval(prepared, this.#state.guard.epoch)) {
-      const verdict = this.#decisions.stillPermitted(prepared, bareNames)
+    if (mayNeedApproval(prepared, state.guard.epoch)) {
+      const verdict = decisions.stillPermitted(prepared, bareNames)
       if (verdict === undefined) return 'wait'
       if (needsApproval(verdict) && !isOnlyPrepared(prepared.known)) {
-        if (next - at > MAX_STATEMENT) return this.#replaced.refuse(tooLong(next - at), ENTRY.bind)
+        if (next - at > MAX_STATEMENT) return replaced.refuse(tooLong(next - at), ENTRY.bind)
         if (next > end) return 'incomplete'
         const asked = this.#ask(prepared, verdict, bytes, target.next, next)
         if (asked === undefined) return 'wait'
         if (!isApproval(asked)) return asked
-        this.#approval.begins(asked, target.portal)
-        const number = this.#state.guard.recorder.statement(prepared.text, asked.verdict)
+        approval.begins(asked, target.portal)
+        const number = state.guard.recorder.statement(prepared.text, asked.verdict)
         approved = { verdict: asked.verdict, number }
-      } else this.#approval.decidedOtherwise()
+      } else approval.decidedOtherwise()
     }
     const tokens = (approved?.verdict ?? prepared.verdict).masks?.[0]?.parameters
     if (tokens !== undefined) {
-      if (next - at > MAX_STATEMENT) return this.#replaced.refuse(tooLong(next - at), ENTRY.bind)
+      if (next - at > MAX_STATEMENT) return replaced.refuse(tooLong(next - at), ENTRY.bind)
       if (next > end) return 'incomplete'
     }
     // As the client sent them: what a token stands for is in no recording.
@@ -100,8 +82,8 @@ export class BindMessage {
       masks: undefined,
     }
     const named = { kind: 'portal', name: target.portal, value: portal } as const
-    this.#state.names.propose(named)
-    this.#batch.sent(ENTRY.bind, -1, named, undefined, portal)
+    state.names.propose(named)
+    batch.sent(ENTRY.bind, -1, named, undefined, portal)
     return (tokens && restoreTokens(bytes, at, target.next, next, tokens, prepared.types)) ?? 'forward'
   }
 
@@ -115,8 +97,8 @@ export class BindMessage {
     const parameters = boundParameters(bytes, parametersAt, next, prepared.types)
     if (parameters === undefined) {
       const why = 'the parameters in this Bind message cannot be read'
-      return this.#replaced.unknown('08P01', why, ENTRY.bind)
+      return this.#rules.replaced.unknown('08P01', why, ENTRY.bind)
     }
-    return this.#approval.ask(prepared.known, prepared.text, parameters, verdict, ENTRY.bind)
+    return this.#rules.approval.ask(prepared.known, prepared.text, parameters, verdict, ENTRY.bind)
   }
 }

@@ -1,16 +1,16 @@
-import { AwaitedAnswers } from './awaited-answers.ts'
+import type { AwaitedAnswers } from './awaited-answers.ts'
 import { BindMessage } from './bind-message.ts'
 import { ExtendedQuery } from './extended-query.ts'
-import { FrontendBatch } from './frontend-batch.ts'
+import type { FrontendBatch } from './frontend-batch.ts'
 import { malformed, MAX_SMALL_MESSAGE, MAX_STATEMENT, tooLong } from './frontend-bounds.ts'
+import { frontendRules } from './frontend-rules.ts'
 import { type FrontendSink, type FrontendState, NOTHING, type Outcome } from './frontend-state.ts'
 import { ENTRY } from './in-flight.ts'
 import { FLUSH, FRONTEND } from './messages.ts'
-import { ReplacedMessages } from './replaced-message.ts'
+import type { ReplacedMessages } from './replaced-message.ts'
 import { SearchPathQuestion } from './search-path-question.ts'
 import { SimpleQuery } from './simple-query.ts'
-import { StatementApproval } from './statement-approval.ts'
-import { StatementDecisions } from './statement-decision.ts'
+import type { StatementApproval } from './statement-approval.ts'
 
 /**
  * The client's messages, in one synchronous pass per chunk: each is decided and recorded in front of being forwarded,
@@ -33,21 +33,17 @@ export class Frontend {
   readonly #extended: ExtendedQuery
 
   constructor(state: FrontendState, sink: FrontendSink) {
-    const batch = new FrontendBatch(state.inFlight, state.names)
-    const answers = new AwaitedAnswers(state, sink)
-    const decisions = new StatementDecisions(state, sink, answers)
-    const replaced = new ReplacedMessages(state, batch)
-    const approval = new StatementApproval(state, sink, batch, answers, decisions, replaced)
+    const rules = frontendRules(state, sink)
     this.#state = state
     this.#sink = sink
-    this.#batch = batch
-    this.#answers = answers
-    this.#path = new SearchPathQuestion(state, sink, batch, answers)
-    this.#replaced = replaced
-    this.#approval = approval
-    this.#simple = new SimpleQuery(state, batch, decisions, replaced, approval)
-    this.#bind = new BindMessage(state, batch, answers, decisions, replaced, approval)
-    this.#extended = new ExtendedQuery(state, batch, answers, decisions, replaced, approval)
+    this.#batch = rules.batch
+    this.#answers = rules.answers
+    this.#path = new SearchPathQuestion(state, sink, rules.batch, rules.answers)
+    this.#replaced = rules.replaced
+    this.#approval = rules.approval
+    this.#simple = new SimpleQuery(rules)
+    this.#bind = new BindMessage(rules)
+    this.#extended = new ExtendedQuery(rules)
   }
 
   /** @returns how far `bytes` are dealt with. @throws SallyportError WIRE_MALFORMED and others, which end the session */
