@@ -19,6 +19,7 @@ import {
 } from './policy.ts'
 import { WhoAmI } from './principal.ts'
 import { Applied, type ApplyRequest, ResourceSet } from './resources.ts'
+import { type CloseReviewRequest, Review, ReviewList, type ReviewQuery } from './reviews.ts'
 import { Transport } from './transport.ts'
 import {
   EventList,
@@ -87,6 +88,12 @@ export function createClient(options: ClientOptions) {
         http.send('POST', at('approvals', id, 'revoke'), Approval, { body: request }),
       watch: (query: ApprovalWatchQuery = {}) =>
         http.send('GET', at('approvals', 'watch'), ApprovalEvents, { query }),
+    },
+    reviews: {
+      list: (query: ReviewQuery = {}) => http.send('GET', at('reviews'), ReviewList, { query }),
+      get: (id: string) => http.send('GET', at('reviews', id), Review),
+      close: (id: string, request: CloseReviewRequest) =>
+        http.send('POST', at('reviews', id), Review, { body: request }),
     },
     policy: {
       simulate: (request: SimulateRequest) =>

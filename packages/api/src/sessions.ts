@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ReviewState } from './reviews.ts'
 import { PrincipalName } from './principal.ts'
 
 const Count = z.number().int().nonnegative()
@@ -24,6 +25,8 @@ export const Session = z.object({
   denied: Count,
   rows: Count,
   bytes: Count,
+  /** Of one session, what policies with an alarm let happen in it. Not in lists. */
+  reviews: z.array(z.object({ id: z.string(), policy: z.string(), state: ReviewState })).optional(),
 })
 export type Session = z.infer<typeof Session>
 

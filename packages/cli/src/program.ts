@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { leasesCommand } from './commands/leases.ts'
 import { policyCommand } from './commands/policy.ts'
 import { queryCommand } from './commands/query.ts'
+import { reviewsCommand } from './commands/reviews.ts'
 import { runCommand } from './commands/run.ts'
 import { serveCommand } from './commands/serve.ts'
 import { sessionsCommand } from './commands/sessions.ts'
@@ -25,6 +26,7 @@ const COMMANDS = [
   runCommand,
   connectCommand,
   approvalsCommand,
+  reviewsCommand,
   sessionsCommand,
   leasesCommand,
   applyCommand,

@@ -18,6 +18,9 @@ export function timeline(session: Session, events: readonly SessionEvent[]): str
       : [`client    ${visible(session.clientName)} from ${session.sourceIp}`]),
     ...promptLine(session),
     ...(session.handle === undefined ? [] : [`role      ${session.handle} (${session.lease ?? ''})`]),
+    ...(session.reviews ?? []).map(
+      ({ id, policy, state }) => `review    ${id} ${state} (${visible(policy)})`,
+    ),
     `totals    ${plural(session.statements, 'statement')}, ${session.denied} denied, ${plural(session.rows, 'row')}, ${byteCount(session.bytes)}`,
     '',
   ]

@@ -12,8 +12,9 @@ import { NO_USAGE, type Target } from './access/model.ts'
 import { Secret } from './access/secret.ts'
 import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
+import { Reviews } from './approvals/reviews/reviews.ts'
 import { KnownPeople } from './approvals/slack/known-people.ts'
-import { approvalPayload } from './approvals/webhooks/event-payload.ts'
+import { approvalPayload, reviewPayload } from './approvals/webhooks/event-payload.ts'
 import { Webhooks } from './approvals/webhooks/webhooks.ts'
 import type { Audit } from './audit/ports.ts'
 import { auditLog } from './audit/audit-log.ts'
@@ -56,6 +57,7 @@ import { MaskShelf } from './session/statement-masks.ts'
 import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
 import { StoredApprovals } from './store/approvals.ts'
 import { StoredPeople } from './store/people.ts'
+import { StoredReviews } from './store/reviews.ts'
 import { StoredSlackMessages } from './store/slack-messages.ts'
 import { JournalIngest } from './store/ingest.ts'
 import { FileJournal } from './store/journal.ts'
@@ -123,14 +125,16 @@ export async function startGateway(options: {
   const audit: Audit = (event) => {
     record(event)
     if (event.type !== 'access.alarm') return
-    const { principal, target, sessionId, detail } = event
-    const data = { principal, target, session: sessionId, ...detail }
+    const { principal, target, sessionId, detail, alarm } = event
+    const to = (alarm?.rules ?? []).map(({ review }) => `${config.publicUrl}/api/v1/reviews/${review}`)
+    const data = { principal, target, session: sessionId, ...detail, reviews: to }
     webhooks.send({ type: 'alarm.break_glass', at: new Date(), data })
   }
   const metrics = new Metrics(
     VERSION,
     { active: () => leases.active, left: () => sweeper.left },
     { waiting: () => approvals.waiting },
+    { open: () => reviews.open() },
   )
 
   const tickets = new StoredTickets(store)
@@ -234,6 +238,12 @@ export async function startGateway(options: {
       now: Date.now,
     }),
   )
+  const reviews = new Reviews({
+    store: new StoredReviews(store, ingest),
+    audit,
+    now: Date.now,
+    onClosed: (review) => webhooks.send(reviewPayload(review, config.publicUrl, new Date())),
+  })
   const approvalEvents = starting.use(new RecentEvents(approvals.feed))
   starting.use(
     approvals.feed.subscribe((event) => {
@@ -363,6 +373,7 @@ export async function startGateway(options: {
       settled: (id, signal) => approvals.settled(id, signal),
       events: approvalEvents,
     },
+    reviews,
     resources,
     desk: new PolicyDesk({ point, read: readSql, catalogOf: (target) => catalogs.of(target) }),
     health: {

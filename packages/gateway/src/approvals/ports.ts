@@ -1,3 +1,4 @@
+import type { AlarmRule } from '../access/alarm.ts'
 import type { ApprovalNeed } from '../access/approval.ts'
 import type { AccessContext, Principal, StatementReading } from '../access/model.ts'
 import type { BoundParameter } from '../protocols/contract.ts'
@@ -242,4 +243,72 @@ export interface SlackMessageStore {
   shows(message: SlackMessage, state: ApprovalState): Promise<void>
   /** Requests of which some message shows another state than they are in; and those that wait without a message. */
   behind(): Promise<readonly string[]>
+}
+
+export type ReviewVerdict = 'justified' | 'unjustified'
+export type ReviewState = 'open' | ReviewVerdict
+
+/** A statement that an alarm was raised for, or several that are the same. */
+export interface AlarmedStatement {
+  /** Left out: it was the connection. */
+  readonly text?: string
+  /** The text goes on; the session's recording has all of it. */
+  readonly cut: boolean
+  readonly operations: readonly string[]
+  readonly count: number
+}
+
+/** What somebody thought of it. */
+export interface ReviewWordKept {
+  readonly person: Person
+  /** Those of the person's groups that the policy names. */
+  readonly groups: readonly string[]
+  readonly verdict: ReviewVerdict
+  readonly note: string
+  /** How many alarms there were then. */
+  readonly alarms: number
+  readonly surface: Surface
+  /** ISO 8601. */
+  readonly at: string
+}
+
+/** The alarms of one policy in one session, to be looked at by people. */
+export interface Review {
+  readonly id: string
+  readonly state: ReviewState
+  readonly sessionId: string
+  readonly target: string
+  readonly rule: AlarmRule
+  readonly principal: Principal
+  readonly via: AccessContext['via']
+  readonly sourceIp: string
+  readonly purpose: string | undefined
+  readonly alarms: number
+  readonly firstAt: Date
+  readonly lastAt: Date
+  /** Different ones, as they came; a bounded number of them. */
+  readonly statements: readonly AlarmedStatement[]
+  /** Oldest first. All but the last are about alarms before those that opened it again. */
+  readonly words: readonly ReviewWordKept[]
+}
+
+export interface ReviewFilter {
+  readonly states?: readonly ReviewState[]
+  readonly target?: string
+  readonly sessionId?: string
+  /** Where the last page ended. */
+  readonly below?: Pick<Review, 'lastAt' | 'id'>
+  readonly before?: Date
+  readonly limit: number
+}
+
+/** Where reviews are kept. All see every alarm that was journalled before they were called. @throws STORE_UNAVAILABLE */
+export interface ReviewStore {
+  get(id: string): Promise<Review | undefined>
+  /** The newest alarm first. */
+  list(filter: ReviewFilter): Promise<readonly Review[]>
+  /** As `ApprovalStore.change`. */
+  change(id: string, step: (review: Review) => Review): Promise<Review | undefined>
+  /** How many are open, as far as they are in the store already. */
+  open(): Promise<number>
 }

@@ -1,3 +1,5 @@
+import type { RaisedAlarm } from '../access/alarm.ts'
+
 /** The gateway's own record across sessions: who proved what, what was refused, what was made and removed. */
 export interface AuditEvent {
   readonly type:
@@ -23,6 +25,8 @@ export interface AuditEvent {
     | 'approval.withdraw'
     | 'approval.revoke'
     | 'approval.use'
+    /** Somebody said what they think of what an alarm was raised for. */
+    | 'review.close'
     | 'webhook.deliver'
     | 'webhook.fail'
     | 'resources.apply'
@@ -34,6 +38,8 @@ export interface AuditEvent {
   readonly sessionId?: string
   /** Anything else worth keeping. No secrets. */
   readonly detail?: Readonly<Record<string, string | number | boolean | readonly string[]>>
+  /** Of `access.alarm`: what makes an entry to be reviewed of it, once it is in the store. */
+  readonly alarm?: RaisedAlarm
 }
 
 /** Appends to the audit log. Queued for this turn's journal write; throws RECORDING_FAILED when that is impossible. */

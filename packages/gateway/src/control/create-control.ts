@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts'
 import { leaseRoutes } from './routes/leases.ts'
 import { policyRoutes } from './routes/policy.ts'
 import { resourceRoutes } from './routes/resources.ts'
+import { reviewRoutes } from './routes/reviews.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { targetRoutes } from './routes/targets.ts'
 import { ticketRoutes } from './routes/tickets.ts'
@@ -67,6 +68,7 @@ export function createControl(services: ControlServices): FastifyInstance {
   sessionRoutes(app, services)
   leaseRoutes(app, services)
   approvalRoutes(app, services)
+  reviewRoutes(app, services)
   resourceRoutes(app, services)
   policyRoutes(app, services)
   healthRoutes(app, services)

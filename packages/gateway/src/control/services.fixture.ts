@@ -4,6 +4,8 @@ import { AuthenticationFailed } from '../access/errors.ts'
 import { Secret } from '../access/secret.ts'
 import { Approvals } from '../approvals/approvals.ts'
 import { MemoryApprovalStore } from '../approvals/memory-approval-store.fixture.ts'
+import { MemoryReviewStore } from '../approvals/reviews/memory-review-store.fixture.ts'
+import { Reviews } from '../approvals/reviews/reviews.ts'
 import { RecentEvents } from '../approvals/recent-events.ts'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { LeaseRow } from '../credentials/ports.ts'
@@ -80,6 +82,7 @@ export function sessionRow(id: string, principal: Principal, changed: Partial<Se
 export interface TestWorld {
   readonly services: ControlServices
   readonly approvals: Approvals
+  readonly reviewStore: MemoryReviewStore
   readonly audited: AuditEvent[]
   readonly logged: string[]
   readonly killed: [id: string, reason: string][]
@@ -106,6 +109,13 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
     metrics: { requested: () => undefined, settled: () => undefined },
     limits: { waiting: 100, waitingPerPrincipal: 50 },
     now: Date.now,
+  })
+  const reviewStore = new MemoryReviewStore()
+  const reviews = new Reviews({
+    store: reviewStore,
+    audit: (event) => void world.audited.push(event),
+    now: Date.now,
+    onClosed: () => undefined,
   })
   const services: ControlServices = {
     settings: {
@@ -226,6 +236,7 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
       settled: (id, signal) => approvals.settled(id, signal),
       events: new RecentEvents(approvals.feed),
     },
+    reviews,
     resources: {
       current: async () => world.applied,
       apply: async (files: readonly ResourceFile[], expected: number) => {
@@ -246,6 +257,7 @@ export function testWorld(replaced: Partial<ControlServices> = {}): TestWorld {
   const world: TestWorld = {
     services,
     approvals,
+    reviewStore,
     audited: [],
     logged: [],
     killed: [],

@@ -5,6 +5,7 @@ import type { AccessContext, Decision, Principal, Target } from '../access/model
 import type { Secret } from '../access/secret.ts'
 import type { Approvals } from '../approvals/approvals.ts'
 import type { RecentEvents } from '../approvals/recent-events.ts'
+import type { Reviews } from '../approvals/reviews/reviews.ts'
 import type { Audit } from '../audit/ports.ts'
 import type { LeaseStore } from '../credentials/ports.ts'
 import type { TicketRow } from '../identity/ports.ts'
@@ -56,6 +57,7 @@ export interface ControlServices {
   readonly approvals: Pick<Approvals, 'get' | 'list' | 'decide' | 'revoke' | 'similar' | 'settled'> & {
     readonly events: Pick<RecentEvents, 'since' | 'next'>
   }
+  readonly reviews: Pick<Reviews, 'get' | 'list' | 'close'>
   readonly resources: {
     current(): Promise<ResourceSet | undefined>
     /** Reads, keeps and puts in force. @throws ResourcesInvalid, SallyportError RESOURCE_CONFLICT */

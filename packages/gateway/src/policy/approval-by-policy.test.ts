@@ -136,6 +136,9 @@ test.each([
   ['@approvers("group:a") forbid (principal, action, resource);', 'never looks at context.approval'],
   ['@approvers("group:a") permit (principal, action, resource);', '@approvers is for a forbid'],
   ['@alarm("x") forbid (principal, action, resource);', '@alarm is for a permit'],
+  ['@reviewers("group:dba") permit (principal, action, resource);', '@reviewers says nothing without @alarm'],
+  ['@alarm("x") @reviewers("dba") permit (principal, action, resource);', '"dba" is no group'],
+  ['@alarm("x") @reviewers("") permit (principal, action, resource);', '@reviewers names nobody'],
   ['@alarm permit (principal, action, resource);', '@alarm has no words'],
 ])('is refused when it is loaded: %s', (policy, expected) => {
   expect(() => pointOf(`@id("p") ${policy}`)).toThrow(expected)

@@ -31,20 +31,8 @@ export function readApprovalRule(
     }
     return { problems }
   }
-  const words = approvers.split(/[\s,]+/).filter((word) => word !== '')
-  const groups: string[] = []
-  for (const word of words) {
-    const group = /^group:(.+)$/.exec(word)?.[1]
-    if (group !== undefined) groups.push(group)
-    else {
-      const message = `@approvers: "${word}" is no group`
-      problems.push({ annotation: 'approvers', message, hint: `write "group:${word.replace(/^.*:/, '')}"` })
-    }
-  }
-  if (words.length === 0) {
-    const message = '@approvers names nobody, so that it could never be approved'
-    problems.push({ annotation: 'approvers', message, hint: 'write @approvers("group:…")' })
-  }
+  const named = readGroups('approvers', approvers, 'it could never be approved')
+  problems.push(...named.problems)
   const people = quorum === undefined ? 1 : /^\d{1,3}$/.test(quorum) ? Number(quorum) : 0
   if (people < 1 || people > MOST_PEOPLE) {
     const message = `@quorum("${quorum}") is no number of people`
@@ -57,9 +45,36 @@ export function readApprovalRule(
   }
   if (problems.length > 0) return { problems }
   return {
-    rule: { policy, approvers: [...new Set(groups)].toSorted(), quorum: people, ttlSeconds: seconds },
+    rule: { policy, approvers: named.groups, quorum: people, ttlSeconds: seconds },
     problems,
   }
+}
+
+/**
+ * Reads `"group:dba, group:security"`.
+ * @param otherwise what becomes of a policy that names nobody
+ */
+export function readGroups(
+  annotation: string,
+  text: string,
+  otherwise: string,
+): { readonly groups: readonly string[]; readonly problems: readonly AnnotationProblem[] } {
+  const problems: AnnotationProblem[] = []
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
+  const groups: string[] = []
+  for (const word of words) {
+    const group = /^group:(.+)$/.exec(word)?.[1]
+    if (group !== undefined) groups.push(group)
+    else {
+      const message = `@${annotation}: "${word}" is no group`
+      problems.push({ annotation, message, hint: `write "group:${word.replace(/^.*:/, '')}"` })
+    }
+  }
+  if (words.length === 0) {
+    const message = `@${annotation} names nobody, so that ${otherwise}`
+    problems.push({ annotation, message, hint: `write @${annotation}("group:…")` })
+  }
+  return { groups: [...new Set(groups)].toSorted(), problems }
 }
 
 /** Several needs as one: each policy keeps its own rule, and all must be met. */

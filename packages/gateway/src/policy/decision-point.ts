@@ -1,3 +1,4 @@
+import type { AlarmRule } from '../access/alarm.ts'
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { EntityJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { LRUCache } from 'lru-cache'
@@ -172,6 +173,11 @@ export class DecisionPoint implements Disposable {
   /** The policies with these ids, in this order. Those that are none of the policies in force are left out. */
   policiesNamed(ids: readonly string[]): readonly Policy[] {
     return ids.flatMap((id) => this.#byId.get(id) ?? [])
+  }
+
+  /** What those of the policies with these ids that carry `@alarm` say about it. */
+  alarmsOf(ids: readonly string[]): readonly AlarmRule[] {
+    return this.policiesNamed(ids).flatMap(({ alarm }) => alarm ?? [])
   }
 
   /** Frees what Cedar holds. */

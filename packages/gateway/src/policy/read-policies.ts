@@ -1,7 +1,8 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs'
 import type { DetailedError, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import type { ApprovalRule } from '../access/approval.ts'
-import { readApprovalRule } from './approval-rule.ts'
+import type { AlarmRule } from '../access/alarm.ts'
+import { readApprovalRule, readGroups } from './approval-rule.ts'
 import { CEDAR_SCHEMA } from './cedar-schema.ts'
 import { didYouMean } from '../access/did-you-mean.ts'
 import { usesOf } from './policy-uses.ts'
@@ -20,6 +21,7 @@ export const ANNOTATIONS = [
   'quorum',
   'ttl',
   'alarm',
+  'reviewers',
 ] as const
 const KNOWN: ReadonlySet<string> = new Set(ANNOTATIONS)
 
@@ -32,8 +34,8 @@ export interface Policy {
   readonly annotations: Readonly<Record<string, string>>
   /** Of a `forbid` with `@approvers`: whose word lifts it. */
   readonly approval?: ApprovalRule
-  /** Of a `permit` with `@alarm`: what is said to those who are alarmed when it permits something. */
-  readonly alarm?: string
+  /** Of a `permit` with `@alarm`: what is said when it permits something, and who looks at it afterwards. */
+  readonly alarm?: AlarmRule
   readonly path: string
   readonly line: number
 }
@@ -80,10 +82,17 @@ function parseFile(file: ResourceFile, problems: ResourceProblem[]): readonly Lo
     const annotations = annotationsOf(parsed.json)
     const id = annotations.id ?? ''
     const { rule, problems: wrong } = readApprovalRule(id, annotations)
+    const reviewers =
+      annotations.reviewers === undefined
+        ? { groups: [], problems: [] }
+        : readGroups('reviewers', annotations.reviewers, 'nobody could review it')
     const found = [
       ...problemsOfAnnotations(text, id, annotations, problem),
       ...wrong.map(({ annotation, message, hint }) => problem(at(text, annotation), message, hint)),
       ...problemsOfEffect(text, parsed.json, annotations, problem),
+      ...reviewers.problems.map(({ annotation, message, hint }) =>
+        problem(at(text, annotation), message, hint),
+      ),
     ]
     problems.push(...found)
     if (found.length > 0) continue
@@ -97,7 +106,9 @@ function parseFile(file: ResourceFile, problems: ResourceProblem[]): readonly Lo
         json: parsed.json,
         annotations,
         ...(rule === undefined ? {} : { approval: rule }),
-        ...(annotations.alarm === undefined ? {} : { alarm: annotations.alarm }),
+        ...(annotations.alarm === undefined
+          ? {}
+          : { alarm: { policy: id, says: annotations.alarm, reviewers: reviewers.groups } }),
         path: file.path,
         line,
       },
@@ -158,6 +169,10 @@ function problemsOfEffect(
   } else if (approvers !== undefined && !usesOf(json).context.has('approval')) {
     const message = 'it never looks at context.approval, so that no approval could lift it'
     found.push(problem(at(text, 'approvers'), message, 'end it with unless { context has approval }'))
+  }
+  if (annotations.reviewers !== undefined && alarm === undefined) {
+    const message = '@reviewers says nothing without @alarm'
+    found.push(problem(at(text, 'reviewers'), message, 'add @alarm("…"), or remove it'))
   }
   if (alarm === undefined) return found
   if (json.effect === 'forbid') {

@@ -131,8 +131,11 @@ export interface Guard {
    * the keys: a statement's shape, or its text.
    */
   readonly verdicts: VerdictCache
-  /** Asks policy for every operation of a statement. Never throws: what cannot be decided is denied. */
-  authorize(reading: StatementReading): Verdict
+  /**
+   * Asks policy for every operation of a statement. Never throws: what cannot be decided is denied.
+   * @param text as it was sent, for whoever reviews an alarm
+   */
+  authorize(reading: StatementReading, text: string): Verdict
   /**
    * Has the target looked at anew: people must not be asked about something that is not there any more. The epoch is another
    * one if anything has changed.

@@ -82,7 +82,7 @@ export class SessionGuard implements Guard {
   readonly #approvals: SessionApprovals
   readonly #usage: UsagePage
   readonly #masks: GuardMasks
-  readonly #onAlarm: (verdict: Verdict, operations: readonly string[]) => void
+  readonly #onAlarm: (verdict: Verdict, operations: readonly string[], text: string) => void
   #hidden: { epoch: number; at: number; columns: HiddenColumns | undefined } | undefined
   #cache: VerdictCache | undefined
   #cacheEpoch = -1
@@ -103,7 +103,7 @@ export class SessionGuard implements Guard {
     readonly usage: UsagePage
     readonly masks: GuardMasks
     /** A statement was permitted by a policy with `@alarm`, before it runs. What it throws is the caller's of `authorize`. */
-    readonly onAlarm: (verdict: Verdict, operations: readonly string[]) => void
+    readonly onAlarm: (verdict: Verdict, operations: readonly string[], text: string) => void
     readonly signal: AbortSignal
     readonly approvals: Pick<
       SessionApprovalsOptions,
@@ -131,7 +131,7 @@ export class SessionGuard implements Guard {
       policyVersion: () => options.point.version,
       catalog: () => this.catalog,
       lookAgain: () => this.lookAgain(),
-      authorize: (reading, approval) => this.authorize(reading, approval),
+      authorize: (reading, text, approval) => this.authorize(reading, text, approval),
     })
     this.#usage = options.usage
     this.#masks = options.masks
@@ -168,7 +168,7 @@ export class SessionGuard implements Guard {
   }
 
   /** @param approval what people have said to this very statement */
-  authorize(reading: StatementReading, approval?: GrantedApproval): Verdict {
+  authorize(reading: StatementReading, text: string, approval?: GrantedApproval): Verdict {
     const { epoch } = this
     const began = performance.now()
     const context = { ...this.#now(), ...(approval === undefined ? {} : { approval }) }
@@ -207,7 +207,7 @@ export class SessionGuard implements Guard {
         ...(approval === undefined ? {} : { approval: approval.id }),
       }),
     }
-    if (alarms.length > 0) this.#onAlarm(verdict, described)
+    if (alarms.length > 0) this.#onAlarm(verdict, described, text)
     return verdict
   }
 

@@ -111,13 +111,16 @@ async function started() {
     })
     const resource = { type: 'Table', schema: 'public', table: 'customers' } as const
     const ask = () =>
-      guard.authorize({
-        operations: [{ action: 'select', resource }],
-        facts: FACTS,
-        dependsOn: 'shape',
-        needs: [],
-        flow: NO_FLOW,
-      })
+      guard.authorize(
+        {
+          operations: [{ action: 'select', resource }],
+          facts: FACTS,
+          dependsOn: 'shape',
+          needs: [],
+          flow: NO_FLOW,
+        },
+        'SELECT name FROM customers',
+      )
     return { signal, ask }
   }
   return { resources, open }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { raisedAlarm } from '../access/alarm.ts'
 import type { Capability } from '../access/capability.ts'
 import type { Catalog } from '../access/catalog.ts'
 import { AccessDenied, AuthenticationFailed, SallyportError } from '../access/errors.ts'
@@ -150,15 +151,18 @@ export async function serve(
     services.metrics.decided((performance.now() - began) / 1000)
     tally[decision.effect]++
     const permit = Permit.from(decision, principal, target, adapter.discharges)
-    const raise = (policies: readonly string[], operations: readonly string[]): void => {
+    const raise = (policies: readonly string[], operations: readonly string[], statement?: string): void => {
       services.metrics.alarmed(target)
-      const detail = { policies, operations, ...(purpose === undefined ? {} : { purpose }) }
+      const said = purpose === undefined ? {} : { purpose }
+      const detail = { policies, operations, ...said }
+      const around = { principal, via: origin.via, sourceIp: origin.sourceIp, operations, ...said }
       services.audit({
         type: 'access.alarm',
         principal: principal.id,
         target: target.name,
         sessionId: id,
         detail,
+        alarm: raisedAlarm(services.point.alarmsOf(policies), id, around, statement),
       })
     }
     if (decision.effect === 'permit' && decision.alarms !== undefined) raise(decision.alarms, ['connect'])
@@ -244,7 +248,7 @@ export async function serve(
         metrics: services.metrics,
         usage,
         masks: services.masks,
-        onAlarm: ({ alarms = [] }, operations) => raise(alarms, operations),
+        onAlarm: ({ alarms = [] }, operations, text) => raise(alarms, operations, text),
         signal: live.signal,
         approvals: {
           approvals: services.approvals,

@@ -38,7 +38,7 @@ export interface SessionApprovalsOptions {
   readonly catalog: () => Catalog
   /** Has the catalog read anew: what was changed since it was last looked at must not be taken for what was approved. */
   readonly lookAgain: () => Promise<unknown>
-  readonly authorize: (reading: StatementReading, approval?: GrantedApproval) => Verdict
+  readonly authorize: (reading: StatementReading, text: string, approval?: GrantedApproval) => Verdict
   readonly elevate: Elevate
   readonly wait: ApprovalWait
   readonly urlOf: (id: string) => string
@@ -131,11 +131,11 @@ export class SessionApprovals {
   async #redeem(id: string, subject: ApprovalSubject, asked: Verdict): Promise<RedeemedApproval> {
     const { approvals, authorize, elevate } = this.#options
     try {
-      const now = authorize(subject.reading)
+      const now = authorize(subject.reading, subject.text)
       if (!now.permitted && now.approval === undefined) return notRedeemed(now)
       const policies = now.approval?.policies ?? asked.approval?.policies ?? []
       const granted = await approvals.redeem(id, this.#bindingOf(subject), policies)
-      const verdict = authorize(subject.reading, granted)
+      const verdict = authorize(subject.reading, subject.text, granted)
       if (!verdict.permitted) return notRedeemed(verdict)
       const privilege = await elevate(subject.reading)
       return { verdict: { ...verdict, reusable: false }, release: () => privilege.release() }

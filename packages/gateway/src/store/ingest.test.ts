@@ -5,11 +5,15 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { TargetPostgres } from '../../../../test/harness/postgres.ts'
 import { startTargetPostgres } from '../../../../test/harness/postgres.ts'
+import { raisedAlarm } from '../access/alarm.ts'
+import type { Principal } from '../access/model.ts'
+import { auditLog } from '../audit/audit-log.ts'
 import { StoredAudit } from './audit.ts'
 import type { Store } from './database.ts'
 import { openStore } from './database.ts'
 import { JournalIngest } from './ingest.ts'
 import { FileJournal } from './journal.ts'
+import { StoredReviews } from './reviews.ts'
 import { StoredSessions } from './sessions.ts'
 import { emptyDatabase, silent } from './store.fixture.ts'
 
@@ -48,7 +52,14 @@ const storedSessions = async (): Promise<number> =>
   (await store.db.selectFrom('sessions').select('id').execute()).length
 
 const at = Date.parse('2026-01-01T00:00:00Z')
-const principal = { kind: 'user', id: 'ana', issuer: 'i', subject: 'ana', groups: [], attributes: {} }
+const principal: Principal = {
+  kind: 'user',
+  id: 'ana',
+  issuer: 'i',
+  subject: 'ana',
+  groups: [],
+  attributes: {},
+}
 const id = (n: number): string => `ses_${String(n).padStart(16, '0')}`
 const line = (session: string, n: number, kind: string, rest: string): string =>
   `{"s":"${session}","n":${n},"at":${at + n},"k":"${kind}",${rest}}`
@@ -246,4 +257,48 @@ test('without being asked, the store has it soon', async () => {
   journal.append(start(id(1)))
   await expect.poll(storedSessions, { timeout: 5000 }).toBe(1)
   await ingest.stop()
+})
+
+test('alarms of a session and policy are one entry to be reviewed, each counted once, whatever crashes', async () => {
+  const first = open()
+  const rules = [{ policy: 'glass', says: 'loud', reviewers: ['security'] }]
+  const around = {
+    principal,
+    via: 'postgres',
+    sourceIp: '::1',
+    operations: ['update a'],
+    purpose: 'why \0',
+  } as const
+  let now = at
+  const raise = (journal: FileJournal, session: string, text: string): void => {
+    const alarm = raisedAlarm(rules, session, around, text)
+    auditLog(journal, () => now++)({ type: 'access.alarm', target: 'shop', sessionId: session, alarm })
+  }
+  raise(first.journal, id(1), 'UPDATE a')
+  raise(first.journal, id(1), 'UPDATE a')
+  await first.ingest.drain()
+  for (let i = 0; i < 30; i++) raise(first.journal, id(1), `UPDATE a -- ${i}\0${'x'.repeat(5000)}`)
+  raise(first.journal, id(2), 'UPDATE a')
+  // Killed here: what follows is another run over the same files, and another one after that.
+  await first.journal.close()
+  for (const _ of [1, 2]) await open().ingest.start()
+  const reviews = new StoredReviews(store, open().ingest)
+  const [second, one] = await reviews.list({ limit: 10 })
+  expect(second).toMatchObject({ sessionId: id(2), alarms: 1 })
+  expect(one).toMatchObject({
+    state: 'open',
+    sessionId: id(1),
+    target: 'shop',
+    rule: rules[0],
+    principal,
+    purpose: 'why \uFFFD',
+    alarms: 32,
+    firstAt: new Date(at),
+    lastAt: new Date(at + 31),
+  })
+  expect(one?.statements).toHaveLength(20)
+  expect(one?.statements[0]).toEqual({ text: 'UPDATE a', cut: false, operations: ['update a'], count: 2 })
+  expect(one?.statements[1]).toMatchObject({ cut: true, count: 1 })
+  expect(one?.statements[1]?.text).toHaveLength(4096)
+  expect(await reviews.open()).toBe(2)
 })

@@ -4,6 +4,7 @@ import { SallyportError } from '../access/errors.ts'
 import * as first from './migrations/0001-first.ts'
 import * as approvals from './migrations/0002-approvals.ts'
 import * as people from './migrations/0003-people.ts'
+import * as reviews from './migrations/0004-reviews.ts'
 import type { Schema } from './schema.ts'
 import { SCHEMA } from './schema.ts'
 import { storeError } from './store-error.ts'
@@ -21,6 +22,7 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
         '0001-first': first,
         '0002-approvals': approvals,
         '0003-people': people,
+        '0004-reviews': reviews,
       }),
     },
     migrationTableSchema: SCHEMA,

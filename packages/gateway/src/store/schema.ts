@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Principal } from '../access/model.ts'
-import type { Approval, ApprovalDecision, ApprovalKind, ApprovalState } from '../approvals/ports.ts'
+import type { Approval, ApprovalDecision, ApprovalKind, ApprovalState, Review } from '../approvals/ports.ts'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { LeaseState } from '../credentials/ports.ts'
 import type { SessionRow } from '../recording/ports.ts'
@@ -121,5 +121,21 @@ export interface Schema {
     seen_at: Date
   }
   slack_messages: { approval_id: string; channel: string; ts: string; shows: string }
+  reviews: {
+    id: string
+    state: Generated<Review['state']>
+    session_id: string
+    target: string
+    rule: Json<Review['rule']>
+    principal: Json<Principal>
+    via: Review['via']
+    source_ip: string
+    purpose: string | null
+    alarms: number
+    first_at: Date
+    last_at: Date
+    statements: Json<Review['statements']>
+    words: ColumnType<Review['words'], string | undefined, string>
+  }
   journal_positions: { file: string; position: number }
 }

@@ -5,6 +5,7 @@ import type { JournalPosition } from './journal.ts'
 import { packLines } from './packed-lines.ts'
 import { type Digest, linesOf, type StartedSession } from './scan-journal.ts'
 import type { Schema } from './schema.ts'
+import { type AlarmEvent, takeAlarms } from './take-alarms.ts'
 
 /** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 14. */
 const ROWS_AT_ONCE = 4_000
@@ -96,9 +97,12 @@ async function updateSessions(db: Kysely<Schema>, digest: Digest): Promise<void>
 }
 
 async function insertAudit(db: Kysely<Schema>, digest: Digest): Promise<void> {
+  const alarms: AlarmEvent[] = []
   for (const some of slices(digest.audit)) {
     const rows = some.map(({ at, event }) => {
-      const { type, principal }: AuditEvent = JSON.parse(event)
+      const read: AuditEvent = JSON.parse(event)
+      const { type, principal } = read
+      if (type === 'access.alarm') alarms.push({ at: new Date(at), event: read })
       return {
         at: new Date(at),
         type: plain(type),
@@ -108,6 +112,7 @@ async function insertAudit(db: Kysely<Schema>, digest: Digest): Promise<void> {
     })
     await db.insertInto('audit_events').values(rows).execute()
   }
+  await takeAlarms(db, alarms)
 }
 
 /** PostgreSQL's text cannot hold U+0000, and a client may send one in any name it gives itself. */

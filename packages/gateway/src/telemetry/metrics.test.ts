@@ -21,11 +21,15 @@ const SHOP: Target = {
   },
 }
 
-function metrics(credentials = { active: 0, left: 0 }): Metrics {
+function metrics(
+  credentials = { active: 0, left: 0 },
+  reviews = { open: () => Promise.resolve(0) },
+): Metrics {
   return new Metrics(
     '1.2.3',
     { active: () => credentials.active, left: () => credentials.left },
     { waiting: () => 0 },
+    reviews,
   )
 }
 
@@ -71,4 +75,14 @@ test('the reference has a line for each of ours', async () => {
   const page = await readFile(new URL('../../../../docs/reference/metrics.md', import.meta.url), 'utf8')
   const listed = [...page.matchAll(/^\| `(sallyport_\w+)/gm)].map(([, name]) => name)
   expect(new Set(listed)).toEqual(new Set(ours))
+})
+
+test('open reviews are left out while the store cannot tell, and nothing else is', async () => {
+  let open = (): Promise<number> => Promise.resolve(3)
+  const counted = metrics(undefined, { open: () => open() })
+  expect(await counted.text()).toMatch(/^sallyport_reviews_open 3$/m)
+  open = () => Promise.reject(new Error('away'))
+  const text = await counted.text()
+  expect(text).not.toMatch(/^sallyport_reviews_open \d/m)
+  expect(text).toContain('sallyport_approvals_pending 0')
 })

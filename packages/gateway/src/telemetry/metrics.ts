@@ -29,6 +29,12 @@ export interface ApprovalCounts {
   waiting(): number
 }
 
+/** What is known elsewhere, and asked when metrics are. */
+export interface ReviewCounts {
+  /** Reviews that nobody has closed. Rejects when the store cannot tell. */
+  open(): Promise<number>
+}
+
 /**
  * The gateway's own figures for Prometheus, by what happened. No label takes a value that a client can choose: neither
  * principals nor SQL, and target names only of targets that exist. `docs/reference/metrics.md` has a line for each.
@@ -106,7 +112,12 @@ export class Metrics {
   })
 
   /** `version` of the gateway, for `sallyport_build_info`. */
-  constructor(version: string, credentials: CredentialCounts, approvals: ApprovalCounts) {
+  constructor(
+    version: string,
+    credentials: CredentialCounts,
+    approvals: ApprovalCounts,
+    reviews: ReviewCounts,
+  ) {
     new Gauge({
       name: 'sallyport_build_info',
       help: 'Always 1; the version of the gateway is a label',
@@ -152,7 +163,18 @@ export class Metrics {
         this.set(approvals.waiting())
       },
     })
-    for (const metric of [decisions, credentialsActive, credentialsLeft, approvalsPending])
+    const reviewsOpen = new Gauge({
+      name: 'sallyport_reviews_open',
+      help: 'Alarms of a session and policy that nobody has reviewed; left out while the store is away',
+      registers: [],
+      async collect() {
+        // The rest of the figures are wanted most when the store is away.
+        const open = await reviews.open().catch(() => undefined)
+        if (open === undefined) this.remove()
+        else this.set(open)
+      },
+    })
+    for (const metric of [decisions, credentialsActive, credentialsLeft, approvalsPending, reviewsOpen])
       this.#registry.registerMetric(metric)
     collectDefaultMetrics({ register: this.#registry })
   }

@@ -1,4 +1,5 @@
 import type { ApprovalEvent } from '../feed.ts'
+import type { Review } from '../ports.ts'
 import { visibleText } from '../visible-text.ts'
 
 /** What is sent, as Standard Webhooks has it: `type`, `timestamp`, `data`. */
@@ -69,5 +70,28 @@ export function approvalPayload(
             searchPath: statement.searchPath,
           },
         }),
+  }
+}
+
+/** What people think of an alarm, now that they have looked at it. */
+export function reviewPayload(review: Review, publicUrl: string, at: Date): WebhookEvent {
+  const { id, state, target, sessionId, rule, principal, alarms, purpose } = review
+  const word = review.words.at(-1)
+  return {
+    type: 'alarm.reviewed',
+    at,
+    data: {
+      id,
+      verdict: state,
+      target,
+      session: sessionId,
+      policy: rule.policy,
+      principal: principal.id,
+      ...(principal.actingFor === undefined ? {} : { actingFor: principal.actingFor.id }),
+      ...(purpose === undefined ? {} : { purpose }),
+      alarms,
+      ...(word === undefined ? {} : { reviewedBy: word.person.id, note: word.note }),
+      url: `${publicUrl}/api/v1/reviews/${id}`,
+    },
   }
 }

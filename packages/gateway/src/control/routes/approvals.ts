@@ -9,16 +9,17 @@ import {
 } from '@sallyport/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { AccessDenied, SallyportError } from '../../access/errors.ts'
+import { SallyportError } from '../../access/errors.ts'
 import { StatementFormatter } from '../../approvals/formatted-statement.ts'
 import type { GrantWish } from '../../approvals/grant-bounds.ts'
 import { whyNot } from '../../approvals/may-decide.ts'
 import type { Approval } from '../../approvals/ports.ts'
 import { approvalAnswer, approvalSummary } from '../answers/approval-answer.ts'
 import { isOwn, mayAdminister } from '../authorize.ts'
-import { type Caller, type CallerRoute, withCaller } from '../caller.ts'
+import type { Caller } from '../caller.ts'
 import { readInput } from '../read-input.ts'
 import type { ControlServices } from '../services.ts'
+import { withPerson } from '../with-person.ts'
 
 const Params = z.object({ id: z.string() })
 /** Rows looked through for those that the caller may see, a page at a time. */
@@ -26,6 +27,10 @@ const PAGE = 200
 const MAX_PAGES = 25
 /** Watchers of one gateway at once; each holds a connection. */
 const MAX_WATCHERS = 500
+const WHAT = {
+  name: 'approvals',
+  hint: 'an agent asks with the tool check_approval; a person logs in with a token of their own',
+}
 
 /** Where people decide. Only people: no agent, no service, no ticket gets an answer here. */
 export function approvalRoutes(app: FastifyInstance, services: ControlServices): void {
@@ -35,7 +40,7 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
 
   app.get(
     '/api/v1/approvals',
-    withPerson(services, async (caller, request): Promise<ApprovalList> => {
+    withPerson(services, WHAT, async (caller, request): Promise<ApprovalList> => {
       const { state, target, mine, limit, before } = readInput(ApprovalQuery, request.query)
       const sees = visibleTo(services, caller)
       const found: ApprovalList['approvals'] = []
@@ -60,7 +65,7 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
 
   app.get(
     '/api/v1/approvals/watch',
-    withPerson(services, async (caller, request, reply): Promise<ApprovalEvents> => {
+    withPerson(services, WHAT, async (caller, request, reply): Promise<ApprovalEvents> => {
       const { cursor, wait } = readInput(ApprovalWatchQuery, request.query)
       if (watchers >= MAX_WATCHERS) {
         throw new SallyportError('LIMIT_REACHED', 'too many watch for approvals already')
@@ -94,14 +99,14 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
 
   app.get(
     '/api/v1/approvals/:id',
-    withPerson(services, async (caller, request): Promise<ApprovalAnswer> => {
+    withPerson(services, WHAT, async (caller, request): Promise<ApprovalAnswer> => {
       return await answerOf(await seen(caller, request), caller)
     }),
   )
 
   app.post(
     '/api/v1/approvals/:id/approve',
-    withPerson(services, async (caller, request): Promise<ApprovalAnswer> => {
+    withPerson(services, WHAT, async (caller, request): Promise<ApprovalAnswer> => {
       const { reason, surface, grant } = readInput(ApproveRequest, request.body)
       const { id } = await seen(caller, request)
       const wish = grant === undefined ? {} : { grant: grantWish(grant) }
@@ -112,7 +117,7 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
 
   app.post(
     '/api/v1/approvals/:id/deny',
-    withPerson(services, async (caller, request): Promise<ApprovalAnswer> => {
+    withPerson(services, WHAT, async (caller, request): Promise<ApprovalAnswer> => {
       const { reason, surface } = readInput(DenyRequest, request.body)
       const { id } = await seen(caller, request)
       const word = { verdict: 'deny', reason, surface } as const
@@ -122,7 +127,7 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
 
   app.post(
     '/api/v1/approvals/:id/revoke',
-    withPerson(services, async (caller, request): Promise<ApprovalAnswer> => {
+    withPerson(services, WHAT, async (caller, request): Promise<ApprovalAnswer> => {
       const { reason } = readInput(DenyRequest, request.body)
       const { id } = await seen(caller, request)
       return await answerOf(await approvals.revoke(id, caller.principal, reason), caller)
@@ -146,29 +151,6 @@ export function approvalRoutes(app: FastifyInstance, services: ControlServices):
     ])
     return approvalAnswer(approval, caller.principal, similar, formatted)
   }
-}
-
-/** @throws AccessDenied, audited, for whoever is not a person who speaks for themselves */
-function withPerson(
-  services: ControlServices,
-  handler: (caller: Caller, request: FastifyRequest, reply: FastifyReply) => unknown,
-): CallerRoute {
-  return withCaller(services, (caller, request, reply) => {
-    const { principal } = caller
-    if (principal.kind === 'user' && principal.actingFor === undefined) return handler(caller, request, reply)
-    services.audit({
-      type: 'access.denied',
-      principal: principal.id,
-      detail: { action: `${request.method} approvals`, kind: principal.kind, requestId: caller.requestId },
-    })
-    throw new AccessDenied(
-      'ACCESS_POLICY_DENIED',
-      'approvals are for people: no agent or service sees or decides them here',
-      {
-        hint: 'an agent asks with the tool check_approval; a person logs in with a token of their own',
-      },
-    )
-  })
 }
 
 /** One's own requests and those of one's agents, those that one may decide about, and with leave to view the audit log all. */

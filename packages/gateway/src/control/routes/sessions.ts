@@ -17,6 +17,8 @@ import { readInput } from '../read-input.ts'
 import type { ControlServices } from '../services.ts'
 
 const Params = z.object({ id: z.string() })
+/** One for each policy that raised an alarm in a session. */
+const MAX_REVIEWS = 100
 
 export function sessionRoutes(app: FastifyInstance, services: ControlServices): void {
   const { sessions, audit } = services
@@ -44,7 +46,10 @@ export function sessionRoutes(app: FastifyInstance, services: ControlServices): 
   app.get(
     '/api/v1/sessions/:id',
     withCaller(services, async (caller, request): Promise<Session> => {
-      return sessionAnswer(await visibleSession(services, caller, request.params))
+      const row = await visibleSession(services, caller, request.params)
+      const alarmed = await services.reviews.list({ sessionId: row.id, limit: MAX_REVIEWS })
+      const reviews = alarmed.map(({ id, rule, state }) => ({ id, policy: rule.policy, state }))
+      return { ...sessionAnswer(row), ...(reviews.length === 0 ? {} : { reviews }) }
     }),
   )
 

@@ -1,4 +1,5 @@
 import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
+import type { StatementReading } from '../../access/model.ts'
 import type { Verdict } from '../contract.ts'
 import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
 import type { FrontendBatch } from './frontend-batch.ts'
@@ -30,7 +31,8 @@ export class ReplacedMessages {
   /** Denied by the protocol's own rules, not by policy: what cannot be read cannot be permitted. */
   refuse(why: string, kind: Replaced): Buffer {
     const { guard } = this.#state
-    const verdict = guard.authorize({
+    const text = `-- ${why}`
+    const reading: StatementReading = {
       operations: [],
       facts: {
         hasWhere: false,
@@ -45,8 +47,9 @@ export class ReplacedMessages {
       dependsOn: 'text',
       needs: [],
       flow: UNKNOWN_FLOW,
-    })
-    const number = guard.recorder.statement(`-- ${why}`, verdict)
+    }
+    const verdict = guard.authorize(reading, text)
+    const number = guard.recorder.statement(text, verdict)
     return this.deny(verdict, number, kind)
   }
 

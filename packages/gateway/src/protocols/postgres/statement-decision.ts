@@ -50,7 +50,7 @@ export class StatementDecisions {
     const text = bytes.toString('utf8', start, end)
     const known = this.#known(bytes, start, end, text, names)
     if (known === undefined) return undefined
-    const verdict = this.#authorize(known)
+    const verdict = this.#authorize(known, text)
     if (verdict === undefined) return undefined
     const isByShape = verdictKey !== undefined && known.reading.dependsOn === 'shape'
     if (isByShape && verdict.reusable && !usesNames(known) && !makesNames(known)) {
@@ -83,7 +83,7 @@ export class StatementDecisions {
     if (known === undefined) return undefined
     const isSame = known === before && verdict.epoch === guard.epoch && verdict.reusable
     if (isSame && !usesNames(known)) return verdict
-    const again = this.#authorize(known)
+    const again = this.#authorize(known, prepared.text)
     if (again !== undefined) prepared.verdict = again
     return again
   }
@@ -142,9 +142,9 @@ export class StatementDecisions {
     return known
   }
 
-  #authorize(known: KnownStatement): Verdict | undefined {
+  #authorize(known: KnownStatement, text: string): Verdict | undefined {
     const reading = this.readingOf(known)
-    return reading && withoutClosedCopies(this.#state.guard.authorize(reading), known.session.copies)
+    return reading && withoutClosedCopies(this.#state.guard.authorize(reading, text), known.session.copies)
   }
 }
 
