@@ -46,6 +46,20 @@ export interface ClassPattern {
 /** The class of what detectors find in texts that have none: a text can hold several. */
 export const DETECTED = 'detected'
 
+/** What a mask does to any value of a kind, where that can be said without making a text of it. It gives what `apply` gives. */
+export type ByteMask =
+  /** Every value becomes this one, or NULL. */
+  | { readonly form: 'constant'; readonly value: string | null }
+  /** Some characters become `*`, where they are, and the others stay. */
+  | {
+      readonly form: 'stars'
+      /**
+       * @param bytes the value in UTF-8, from `start` to `end`
+       * @returns false: nothing was changed, and `apply` has to say what becomes of this value
+       */
+      star(bytes: Uint8Array, start: number, end: number): boolean
+    }
+
 /** Puts something else in place of a value of one data class. Pure; must not throw: what it throws ends the session. */
 export interface Mask {
   /** Of the data class, for the list of what was masked and why. */
@@ -56,6 +70,8 @@ export interface Mask {
    * @returns a text that is a valid value of the same kind, or null for NULL
    */
   apply(value: string, kind: ValueKind): string | null
+  /** For values of a kind in text form: results of millions of rows pass here. Left out or undefined: `apply` says. */
+  onBytes?(kind: ValueKind): ByteMask | undefined
   /**
    * Left out: what `apply` gives cannot be turned back. Undefined: the text is none of its tokens, and means what it says.
    */

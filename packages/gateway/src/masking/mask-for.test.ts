@@ -153,3 +153,45 @@ test('no value makes a mask throw: what it throws would end the session', () => 
     { numRuns: 2000 },
   )
 })
+
+test('a mask does to bytes what it does to texts, and leaves what it does not know', () => {
+  const masks = METHODS.map((spec) => maskOf(spec))
+  const masksOfDerived = METHODS.map((mask) => maskForDerived({ name: 'pii.test', mask }))
+  // Most of it is about texts.
+  const kinds = [
+    ...VALID.map(([kind]) => kind),
+    ...Array.from({ length: VALID.length }, () => 'text' as const),
+  ]
+  const values = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary-ascii' }),
+    fc.string({ unit: 'grapheme' }),
+    fc.stringMatching(/^[A-Za-z0-9 .,_*-]{0,20}$/),
+    fc.constantFrom(...VALID.map(([, value]) => value)),
+  )
+  const done = { constant: 0, stars: 0, left: 0 }
+  fc.assert(
+    fc.property(values, fc.constantFrom(...kinds), fc.nat(3), (value, kind, before) => {
+      for (const mask of [...masks, ...masksOfDerived]) {
+        const onBytes = mask.onBytes?.(kind)
+        if (onBytes === undefined) continue
+        if (onBytes.form === 'constant') {
+          done.constant++
+          expect(onBytes.value).toBe(mask.apply(value, kind))
+          continue
+        }
+        const around = `${'a'.repeat(before)}|${value}|z`
+        const bytes = Buffer.from(around)
+        const start = before + 1
+        const end = bytes.length - 2
+        const isDone = onBytes.star(bytes, start, end)
+        done[isDone ? 'stars' : 'left']++
+        const expected = isDone ? `${'a'.repeat(before)}|${mask.apply(value, kind)}|z` : around
+        // A lone surrogate is U+FFFD in UTF-8.
+        expect(bytes).toEqual(Buffer.from(expected))
+      }
+    }),
+    { numRuns: 3000 },
+  )
+  expect(Object.values(done).every((times) => times > 100)).toBe(true)
+})

@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import type { Mask, MaskedClass, ValueKind } from '../access/masking.ts'
+import type { ByteMask, Mask, MaskedClass, ValueKind } from '../access/masking.ts'
 import { bucket } from './bucket.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { maskJson } from './mask-json.ts'
 import { partial } from './partial.ts'
-import { redact } from './redact.ts'
+import { redact, redactedAs } from './redact.ts'
+import { starsOf } from './star-bytes.ts'
 import { Tokens } from './tokens.ts'
 import { truncateDate } from './truncate-date.ts'
 
@@ -26,6 +27,7 @@ export function maskFor(dataClass: MaskedClass, keys: MaskKeys): Mask {
     method: dataClass.mask.method,
     apply: (value, kind) =>
       kind === 'json' && inShape(dataClass) ? maskJson(value, mask) : change(value, kind),
+    onBytes: (kind) => onBytes(dataClass, kind),
   }
   return mask
 }
@@ -36,10 +38,32 @@ export function maskFor(dataClass: MaskedClass, keys: MaskKeys): Mask {
  */
 export function maskForDerived(dataClass: MaskedClass): Mask {
   const method = dataClass.mask.method === 'null' ? 'null' : 'redact'
+  const changed: MaskedClass = { name: dataClass.name, mask: { method } }
   return {
     dataClass: dataClass.name,
     method,
     apply: (value, kind) => (method === 'null' ? null : redact(value, kind)),
+    onBytes: (kind) => onBytes(changed, kind),
+  }
+}
+
+function onBytes({ mask }: MaskedClass, kind: ValueKind): ByteMask | undefined {
+  switch (mask.method) {
+    case 'null':
+      return { form: 'constant', value: null }
+    case 'redact': {
+      const value = redactedAs(kind)
+      return value === undefined ? undefined : { form: 'constant', value }
+    }
+    case 'partial': {
+      const star = kind === 'text' ? starsOf(mask.keep) : undefined
+      return star && { form: 'stars', star }
+    }
+    case 'hash':
+    case 'token':
+    case 'truncate':
+    case 'bucket':
+      return undefined
   }
 }
 

@@ -36,6 +36,11 @@ export function redact(value: string, kind: ValueKind): string | null {
   }
 }
 
+/** The constant for all values of a kind; undefined where it hangs on the value. */
+export function redactedAs(kind: ValueKind): string | null | undefined {
+  return kind === 'timestamp' || kind === 'time' ? undefined : redact('', kind)
+}
+
 /** Whether there is an offset is the type's doing; which one it is may depend on the value. */
 function zoneOf(value: string): string {
   return /:\d{2}(?:\.\d+)?[+-]\d{2}[\d:]*(?: BC)?$/.test(value) ? '+00' : ''

@@ -2,7 +2,6 @@ import { SallyportError } from '../../access/errors.ts'
 import { decodeErrorFields, BACKEND, encodeNotification } from './messages.ts'
 import { parseSearchPath, type SearchPath } from '../sql/search-path.ts'
 import { readSearchPathRow } from './ask-search-path.ts'
-import { FrameWriter } from './frame-writer.ts'
 import { ENTRY } from './in-flight.ts'
 import type { CopyMasker } from './mask-copy.ts'
 import { RowMasker } from './mask-rows.ts'
@@ -10,6 +9,7 @@ import { AnswerMasker } from './mask.ts'
 import { MAX_MASKED_ROW, rowTooLong } from './masked-row-bound.ts'
 import type { Named } from './named-statements.ts'
 import type { FrontendState } from './frontend-state.ts'
+import { RewrittenChunk } from './rewritten-chunk.ts'
 import { readCString } from '../wire/cstring.ts'
 
 /** Errors, notices, row descriptions and notifications that are looked at whole: 1,600 columns with long names fit. */
@@ -62,8 +62,8 @@ export class Backend {
   #askedPath: SearchPath | undefined
   #now = 0
   readonly #answers: AnswerMasker
-  /** Frames of this chunk from the first on that is not as it came. */
-  readonly #written = new FrameWriter()
+  /** What the client gets of what came. */
+  readonly #chunk = new RewrittenChunk()
   /** A row that is to be masked, and is longer than a read: as much of it as there is. */
   #gathered: { readonly frame: Buffer; length: number } | undefined
   #maskedRows = 0
@@ -77,7 +77,6 @@ export class Backend {
   /** @returns how far `bytes` are dealt with. @throws SallyportError what ends the session */
   consume(bytes: Buffer, start: number, end: number): number {
     this.#now = 0
-    let from = start
     let at = start
     if (this.#skip > 0) {
       const skipped = Math.min(this.#skip, end - at)
@@ -87,8 +86,8 @@ export class Backend {
     }
     if (this.#gathered !== undefined) {
       at = this.#gather(this.#gathered, bytes, at, end)
-      from = at
-    }
+      this.#chunk.begin(bytes, at)
+    } else this.#chunk.begin(bytes, start)
     let turn = 0
     // It is asked when it has nothing else to answer, and sent nothing until it has.
     const isAsked = this.#state.inFlight.kind === ENTRY.ask
@@ -113,13 +112,13 @@ export class Backend {
         if (next > end) {
           if (next - at > MAX_MASKED_ROW) throw rowTooLong()
           if (next - at <= GATHERED_FROM) break
-          this.#emit(bytes, from, at)
+          this.#send(at)
           this.#gathered = { frame: Buffer.allocUnsafeSlow(next - at), length: 0 }
           at = this.#gather(this.#gathered, bytes, at, end)
-          from = at
+          this.#chunk.begin(bytes, at)
           break
         }
-        if (!this.#mask(masker, bytes, at, next, from)) from = next
+        this.#mask(masker, bytes, at, next)
         at = next
         if (turn === 0) turn = performance.now() + MASKING_TURN
         if (++this.#maskedRows % ROWS_PER_LOOK === 0 && performance.now() > turn) {
@@ -134,50 +133,29 @@ export class Backend {
       this.#bytes += next - at
       const replacement = this.#message(bytes, type, at, next)
       if (replacement !== undefined) {
-        this.#emit(bytes, from, at)
-        this.#emit(replacement, 0, replacement.length)
-        from = next
+        this.#chunk.replaceBy(at, next, replacement)
       }
       at = next
     }
-    this.#emit(bytes, from, at)
-    if (this.#written.length > 0) {
-      const written = this.#written.take()
-      this.#sink.forward(written, 0, written.length)
-    }
+    this.#send(at)
     this.#sink.answered()
     return at
   }
 
-  /** In order, behind what was put together anew. */
-  #emit(bytes: Buffer, start: number, end: number): void {
-    if (end <= start) return
-    if (this.#written.length > 0) this.#written.append(bytes, start, end)
-    else this.#sink.forward(bytes, start, end)
+  /** What the chunk has for the client, up to `end`, in one write. */
+  #send(end: number): void {
+    const chunk = this.#chunk
+    chunk.end(end)
+    if (chunk.to > chunk.start) this.#sink.forward(chunk.bytes, chunk.start, chunk.to)
   }
 
-  /**
-   * Masks one message with a row, or a part of a COPY.
-   * @param from where what was not given on yet begins
-   * @returns false when it was put together anew: all up to it, and it, is given on then
-   */
-  #mask(masker: RowMasker | CopyMasker, bytes: Buffer, at: number, next: number, from: number): boolean {
-    const before = this.#written
-    const length = before.length
-    if (masker instanceof RowMasker) {
-      let added = 0
-      const isInPlace = masker.mask(bytes, at, next, () => {
-        before.append(bytes, from, at)
-        added = at - from
-        return before
-      })
-      this.#bytes += isInPlace ? next - at : before.length - length - added
-      return isInPlace
-    }
-    before.append(bytes, from, at)
-    masker.data(bytes, at + 5, next, before)
-    this.#bytes += before.length - length - (at - from)
-    return false
+  /** Masks one message with a row, or a part of a COPY. */
+  #mask(masker: RowMasker | CopyMasker, bytes: Buffer, at: number, next: number): void {
+    const longer =
+      masker instanceof RowMasker
+        ? masker.mask(bytes, at, next, this.#chunk)
+        : masker.data(bytes, at, next, this.#chunk)
+    this.#bytes += next - at + longer
   }
 
   /** Takes what there is of a long row, and masks it when it is whole. @returns how far `bytes` are taken */
@@ -195,7 +173,9 @@ export class Backend {
     this.#gathered = undefined
     const masker = frame[0] === BACKEND.dataRow ? this.#answers.rows : this.#answers.copy
     if (masker === undefined) throw broken('it went on within a row')
-    if (this.#mask(masker, frame, 0, frame.length, 0)) this.#emit(frame, 0, frame.length)
+    this.#chunk.begin(frame, 0)
+    this.#mask(masker, frame, 0, frame.length)
+    this.#send(frame.length)
     return start + taken
   }
 
@@ -248,7 +228,7 @@ export class Backend {
         this.#answers.copyOut(bytes, at + 5)
         return undefined
       case BACKEND.copyDone:
-        this.#answers.copy?.end(this.#written)
+        this.#bytes += this.#answers.copy?.end(this.#chunk, at) ?? 0
         return undefined
       case BACKEND.parameterDescription:
         return undefined

@@ -1,15 +1,11 @@
-/** Room for one read's frames and what masks make longer. */
-const FIRST_SIZE = 72 * 1024
+/** Room for what one message is mostly made into. */
+const FIRST_SIZE = 4096
 
-/** Frames that are put together anew, in one piece of memory per chunk, so that they go out in one write. */
+/** Frames that are put together anew, in memory that is used again. */
 export class FrameWriter {
   #bytes = Buffer.alloc(0)
   #length = 0
   #frame = 0
-
-  get length(): number {
-    return this.#length
-  }
 
   append(bytes: Buffer, start: number, end: number): void {
     this.#reserve(end - start)
@@ -24,11 +20,6 @@ export class FrameWriter {
     this.#length += size
   }
 
-  int32(value: number): void {
-    this.#reserve(4)
-    this.#length = this.#bytes.writeInt32BE(value, this.#length)
-  }
-
   /** Byte1(type) Int32(length): the length follows when the frame is ended. */
   begin(type: number): void {
     this.#reserve(5)
@@ -41,10 +32,9 @@ export class FrameWriter {
     this.#bytes.writeInt32BE(this.#length - this.#frame - 1, this.#frame + 1)
   }
 
-  /** What was written; whoever takes it owns the memory. */
+  /** What was written: until more is. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length)
-    this.#bytes = Buffer.alloc(0)
     this.#length = 0
     return taken
   }

@@ -1,14 +1,17 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { CopyFormat } from '../sql/copy-format.ts'
-import type { FrameWriter } from './frame-writer.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { MaskedCounts, maskingFailed, type RowPlan } from './mask-plan.ts'
 import { MAX_MASKED_ROW, rowTooLong } from './masked-row-bound.ts'
 import { BACKEND } from './messages.ts'
+import { RewrittenChunk } from './rewritten-chunk.ts'
 
 type OpenFormat = Exclude<CopyFormat, { format: 'closed' }>
 
 const LINE_FEED = 0x0a
 const BACKSLASH = 0x5c
+/** So far a value's end is looked for byte by byte: most are short, and a call costs as much. */
+const NEAR = 24
 
 /** What a backslash and a letter stand for in the text format; any other character stands for itself. */
 const UNESCAPED: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
@@ -33,6 +36,17 @@ export class CopyMasker {
   readonly #quote: number
   readonly #escape: number
   readonly #null: Buffer
+  /** By column: what takes the place of any value, bare and where the value was in quotes. */
+  readonly #constants: readonly (readonly [bare: Buffer, quoted: Buffer] | undefined)[]
+  /** A star means nothing but itself, so that masks may write some where the value is. */
+  readonly #starsArePlain: boolean
+  /** Rows that are no messages of their own yet. */
+  readonly #frames = new FrameWriter()
+  /** Where the next byte is, of those that values are looked through for, and in which chunk they were looked for. */
+  #seen: RewrittenChunk | undefined
+  #seenNumber = 0
+  #nextDelimiter = -1
+  #nextSpecial = -1
   /** The beginning of a row whose end has not come. */
   #rest: Buffer | undefined
   /** The next row has the names of the columns. */
@@ -47,13 +61,52 @@ export class CopyMasker {
     this.#escape = format.format === 'csv' ? format.escape.charCodeAt(0) : -1
     this.#null = Buffer.from(format.null)
     this.#isHeader = format.header
+    const { delimiter, null: nullText } = format
+    const quotes = format.format === 'csv' ? format.quote + format.escape : ''
+    this.#starsArePlain = !`${delimiter}${nullText}${quotes}`.includes('*')
+    this.#constants = plan.map((column) => {
+      if (column?.bytes?.form !== 'constant') return undefined
+      const { value } = column.bytes
+      return [this.#written(value, false), this.#written(value, true)]
+    })
   }
 
   /**
-   * The bytes of one CopyData message; the rows that end in it are written as messages of their own.
-   * @throws SallyportError MASKING_FAILED
+   * Masks one CopyData message, `[at, next)` of the chunk. PostgreSQL sends a row in each, which is masked where it is;
+   * otherwise the rows that end in it are written as messages of their own.
+   * @returns how much longer it has become
+   * @throws SallyportError MASKING_FAILED: nothing of the chunk may go out then
    */
-  data(bytes: Buffer, start: number, end: number, out: FrameWriter): void {
+  data(bytes: Buffer, at: number, next: number, chunk: RewrittenChunk): number {
+    const start = at + 5
+    if (this.#rest === undefined && this.#rowEnd(bytes, start, next) === next) {
+      const isHeader = this.#isHeader
+      this.#isHeader = false
+      if (isHeader || this.#plan.length === 0) return 0
+      const head = chunk.offset(at)
+      const longer = this.#values(bytes, start, next - 1, chunk)
+      if (longer !== 0) chunk.int32(head + 1, next - at - 1 + longer)
+      return longer
+    }
+    this.#pieces(bytes, start, next)
+    return this.#putFrames(chunk, at, next)
+  }
+
+  /** No more comes: what is left is a row without its line feed, and goes in front of what begins at `at`. */
+  end(chunk: RewrittenChunk, at: number): number {
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest !== undefined) this.#row(rest, 0, rest.length, false)
+    return this.#putFrames(chunk, at, at)
+  }
+
+  #putFrames(chunk: RewrittenChunk, at: number, next: number): number {
+    const frames = this.#frames.take()
+    chunk.replaceBy(at, next, frames)
+    return frames.length - (next - at)
+  }
+
+  #pieces(bytes: Buffer, start: number, end: number): void {
     const rest = this.#rest
     const all = rest === undefined ? bytes : Buffer.concat([rest, bytes.subarray(start, end)])
     const last = rest === undefined ? end : all.length
@@ -61,18 +114,11 @@ export class CopyMasker {
     for (;;) {
       const next = this.#rowEnd(all, at, last)
       if (next === undefined) break
-      this.#row(all, at, next - 1, true, out)
+      this.#row(all, at, next - 1, true)
       at = next
     }
     if (last - at > MAX_MASKED_ROW) throw rowTooLong()
     this.#rest = at === last ? undefined : Buffer.from(all.subarray(at, last))
-  }
-
-  /** No more comes: what is left is a row without its line feed. */
-  end(out: FrameWriter): void {
-    const rest = this.#rest
-    this.#rest = undefined
-    if (rest !== undefined) this.#row(rest, 0, rest.length, false, out)
   }
 
   /** Just after the line feed that ends the row; in CSV one within quotes does not. */
@@ -91,31 +137,73 @@ export class CopyMasker {
     return undefined
   }
 
-  #row(bytes: Buffer, start: number, end: number, hasLineFeed: boolean, out: FrameWriter): void {
+  #row(bytes: Buffer, start: number, end: number, hasLineFeed: boolean): void {
+    const out = this.#frames
     out.begin(BACKEND.copyData)
     if (this.#isHeader || this.#plan.length === 0) out.append(bytes, start, end)
-    else this.#values(bytes, start, end, out)
+    else {
+      const row = new RewrittenChunk()
+      const own = Buffer.from(bytes.subarray(start, end))
+      row.begin(own, 0)
+      this.#values(own, 0, own.length, row)
+      row.end(own.length)
+      out.append(row.bytes, row.start, row.to)
+    }
     this.#isHeader = false
     if (hasLineFeed) out.text('\n', 1)
     out.end()
   }
 
-  #values(bytes: Buffer, start: number, end: number, out: FrameWriter): void {
+  /** @returns how much longer they have become */
+  #values(bytes: Buffer, start: number, end: number, chunk: RewrittenChunk): number {
+    const plan = this.#plan
+    if (this.#seen !== chunk || this.#seenNumber !== chunk.number) {
+      this.#seen = chunk
+      this.#seenNumber = chunk.number
+      this.#nextSpecial = -1
+      this.#nextDelimiter = -1
+    }
+    const isPlain = this.#specialFrom(bytes, start) >= end
+    let longer = 0
     let at = start
-    let copied = start
-    for (let column = 0; column < this.#plan.length; column++) {
-      const next = this.#valueEnd(bytes, at, end)
-      const isLast = column === this.#plan.length - 1
+    for (let column = 0; column < plan.length; column++) {
+      const next = isPlain ? this.#delimiterFrom(bytes, at, end) : this.#valueEnd(bytes, at, end)
+      const isLast = column === plan.length - 1
       if (isLast !== (next === end)) throw maskingFailed(new RangeError('a row has another number of values'))
-      const written = this.#masked(column, bytes, at, next)
-      if (written !== undefined) {
-        out.append(bytes, copied, at)
-        out.text(written, Buffer.byteLength(written))
-        copied = next
-      }
+      if (plan[column] !== undefined && !this.#isNull(bytes, at, next))
+        longer += this.#mask(column, bytes, at, next, chunk)
       at = next + 1
     }
-    out.append(bytes, copied, end)
+    return longer
+  }
+
+  /** Where the next quote or backslash is, in this row or behind it. */
+  #specialFrom(bytes: Buffer, start: number): number {
+    if (this.#nextSpecial < start) {
+      const at = bytes.indexOf(this.#special, start)
+      this.#nextSpecial = at < 0 ? bytes.length : at
+    }
+    return this.#nextSpecial
+  }
+
+  get #special(): number {
+    return this.#quote < 0 ? BACKSLASH : this.#quote
+  }
+
+  /**
+   * Where a value ends in a row without quotes and backslashes. What is found behind the row is remembered: a chunk is
+   * looked through once, however its rows are made.
+   */
+  #delimiterFrom(bytes: Buffer, start: number, end: number): number {
+    if (this.#nextDelimiter < start) {
+      const near = Math.min(end, start + NEAR)
+      let at = start
+      while (at < near && bytes[at] !== this.#delimiter) at++
+      if (at === end) return end
+      if (at === near) at = bytes.indexOf(this.#delimiter, at)
+      this.#nextDelimiter = at < 0 ? bytes.length : at
+    }
+    return Math.min(this.#nextDelimiter, end)
   }
 
   /** Where the value that begins at `start` ends: at its delimiter, or with the row. */
@@ -137,27 +225,42 @@ export class CopyMasker {
     return end
   }
 
-  /** What is written in place of a value; undefined: the value as it came. */
-  #masked(column: number, bytes: Buffer, start: number, end: number): string | undefined {
+  /** Masks one value that is not NULL. @returns how much longer it has become */
+  #mask(column: number, bytes: Buffer, start: number, end: number, chunk: RewrittenChunk): number {
     const planned = this.#plan[column]
-    if (planned === undefined || this.#isNull(bytes, start, end)) return undefined
+    if (planned === undefined) return 0
+    const wasQuoted = bytes[start] === this.#quote
+    const constant = this.#constants[column]
+    if (constant !== undefined) {
+      this.counts.add(column)
+      const by = constant[wasQuoted ? 1 : 0]
+      chunk.replaceBy(start, end, by)
+      return by.length - (end - start)
+    }
     let masked: ReturnType<typeof planned.value>
     try {
-      if (this.#isWrittenPlainly(bytes, start, end)) masked = planned.value(bytes, start, end)
-      else {
+      if (this.#isWrittenPlainly(bytes, start, end)) {
+        if (this.#starsArePlain && planned.bytes?.form === 'stars' && planned.bytes.star(bytes, start, end)) {
+          this.counts.add(column)
+          return 0
+        }
+        masked = planned.value(bytes, start, end)
+      } else {
         const value = Buffer.from(this.#read(bytes.toString('utf8', start, end)))
         masked = planned.value(value, 0, value.length)
       }
     } catch (error) {
       throw maskingFailed(error)
     }
-    if (masked === undefined) return undefined
+    if (masked === undefined) return 0
     this.counts.add(column)
-    if (masked === null) return this.#format.null
-    return this.#write(
-      typeof masked === 'string' ? masked : masked.toString('utf8'),
-      bytes[start] === this.#quote,
-    )
+    const by = this.#written(Buffer.isBuffer(masked) ? masked.toString('utf8') : masked, wasQuoted)
+    chunk.replaceBy(start, end, by)
+    return by.length - (end - start)
+  }
+
+  #written(value: string | null, wasQuoted: boolean): Buffer {
+    return value === null ? this.#null : Buffer.from(this.#write(value, wasQuoted))
   }
 
   #isNull(bytes: Buffer, start: number, end: number): boolean {
@@ -169,7 +272,8 @@ export class CopyMasker {
 
   /** Without anything that stands for something else. */
   #isWrittenPlainly(bytes: Buffer, start: number, end: number): boolean {
-    const special = this.#quote < 0 ? BACKSLASH : this.#quote
+    if (this.#nextSpecial >= end) return true
+    const special = this.#special
     for (let at = start; at < end; at++) if (bytes[at] === special) return false
     return true
   }

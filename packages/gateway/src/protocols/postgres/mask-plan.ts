@@ -1,7 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { Catalog } from '../../access/catalog.ts'
-import type { HiddenColumns, Mask, MaskedColumn, ResultMasks } from '../../access/masking.ts'
-import { type MaskValue, valueDetector, valueMasker } from './mask-value.ts'
+import type { ByteMask, HiddenColumns, Mask, MaskedColumn, ResultMasks } from '../../access/masking.ts'
+import { byteMasker, type MaskValue, valueDetector, valueMasker } from './mask-value.ts'
 import type { ResultColumn } from './row-description.ts'
 import { typeNamed, typeOfOid, type ValueType } from './value-types.ts'
 
@@ -10,6 +10,8 @@ export interface ColumnPlan {
   readonly name: string
   readonly mask: Mask
   readonly value: MaskValue
+  /** The quicker way to the same, where there is one. */
+  readonly bytes: ByteMask | undefined
 }
 
 /** What happens to each column of a result, by position. */
@@ -63,10 +65,12 @@ function planColumn(
   type: ValueType,
   format: number,
 ): ColumnPlan | undefined {
-  if (mask !== undefined) return { name, mask, value: valueMasker(mask, type, format) }
+  if (mask !== undefined) {
+    return { name, mask, value: valueMasker(mask, type, format), bytes: byteMasker(mask, type, format) }
+  }
   if (detector === undefined) return undefined
   const value = valueDetector(detector, type, format)
-  return value && { name, mask: detector, value }
+  return value && { name, mask: detector, value, bytes: undefined }
 }
 
 /** Where any width may come, there is a mask for what is beyond. */

@@ -1,4 +1,4 @@
-import type { Mask } from '../../access/masking.ts'
+import type { ByteMask, Mask } from '../../access/masking.ts'
 import { maskArrayBinary, maskArrayText } from './mask-array.ts'
 import { emptyRecordBinary, emptyRecordText } from './mask-record.ts'
 import type { ScalarType, ValueType } from './value-types.ts'
@@ -33,6 +33,16 @@ export function valueMasker(mask: Mask, type: ValueType, format: number): MaskVa
       // The one value that every type has.
       return () => null
   }
+}
+
+/**
+ * The same without a text for each value, where the mask knows how: undefined where it does not.
+ * @param format as in `valueMasker`; the binary form of a text is the text
+ */
+export function byteMasker(mask: Mask, type: ValueType, format: number): ByteMask | undefined {
+  if (type.form !== 'scalar') return undefined
+  const { kind } = type.type
+  return format === 0 || kind === 'text' ? mask.onBytes?.(kind) : undefined
 }
 
 function textScalar(mask: Mask, { kind }: ScalarType): MaskValue {

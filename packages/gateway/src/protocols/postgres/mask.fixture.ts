@@ -12,6 +12,27 @@ export const STARS: Mask = {
   apply: (value) => '*'.repeat(value.length),
 }
 
+/** The same, without a text for each value. */
+export const BYTE_STARS: Mask = {
+  ...STARS,
+  onBytes: () => ({
+    form: 'stars',
+    star(bytes, start, end) {
+      if (bytes.subarray(start, end).some((byte) => byte >= 0x80)) return false
+      bytes.fill(0x2a, start, end)
+      return true
+    },
+  }),
+}
+
+/** Does not look at the value. */
+export function byteConstantMask(text: string | null): Mask {
+  return {
+    ...constantMask(text),
+    onBytes: (kind) => (kind === 'other' ? undefined : { form: 'constant', value: text }),
+  }
+}
+
 /** `T:` in front of the value, and turns that back. */
 export const TOKEN: Mask = {
   dataClass: 'pii.token',

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Mask, ResultMasks } from '../../access/masking.ts'
 import { directReader, TestGuard } from './guard.fixture.ts'
-import { constantMask, masksOf, STARS } from './mask.fixture.ts'
+import { BYTE_STARS, byteConstantMask, constantMask, masksOf, STARS } from './mask.fixture.ts'
 import { MAX_MASKED_ROW } from './masked-row-bound.ts'
 import { decodeErrorFields, message } from './messages.ts'
 import { play, ScriptedSession, type Step } from './script.fixture.ts'
@@ -439,6 +439,41 @@ it('a long row is masked, however it is cut', async () => {
   )
 })
 
+it('masks on bytes come to the same as masks on texts, whatever gets longer or shorter', async () => {
+  const columns: Column[] = [
+    { name: 'a', type: 25 },
+    { name: 'b', type: 25 },
+    { name: 'c', type: 25 },
+    { name: 'd', type: 25 },
+  ]
+  const value = fc.option(
+    fc.oneof(fc.string({ maxLength: 30 }), fc.string({ unit: 'grapheme', maxLength: 9 })),
+  )
+  const mask = fc.constantFrom(undefined, BYTE_STARS, byteConstantMask('[redacted]'), byteConstantMask(null))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(value, value, value, value), { maxLength: 20 }),
+      fc.tuple(mask, mask, mask, mask),
+      async (table, masks) => {
+        const answer = [
+          target.columns(...columns),
+          ...table.map((row) => target.values(row)),
+          target.complete(`SELECT ${table.length}`),
+          target.ready('I'),
+        ]
+        const steps = [c(client.query('SELECT a, b, c, d FROM a')), t(...answer)]
+        const played = async (all: readonly (Mask | undefined)[]): Promise<unknown> => {
+          const session = new ScriptedSession(reader, guarded([masksOf(all)]))
+          return { ...(await play(session, steps, () => [])), shown: shown(session.toClient) }
+        }
+        const onTexts = masks.map((one): Mask | undefined => one && { ...one, onBytes: () => undefined })
+        expect(await played(masks)).toEqual(await played(onTexts))
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
 it('a row that is none ends the session, and nothing of it goes out', async () => {
   const columns = [ID, SSN, { name: 'tags', type: 1009 }, { name: 'row', type: 2249 }]
   const masks = masksOf(columns.map(() => STARS))
@@ -609,6 +644,42 @@ describe('COPY … TO STDOUT', () => {
       REDACTED,
       ['1\t[redacted]\n', '2\t[redacted]\n', '3\t[redacted]\n'],
     ],
+    [
+      'text by stars where it is',
+      '',
+      ['1\t123\n', '2\t\\N\n', '3\ta\\tb\n'],
+      BYTE_STARS,
+      ['1\t***\n', '2\t\\N\n', '3\t***\n'],
+    ],
+    [
+      'text by stars, which have to be escaped',
+      "(DELIMITER '*')",
+      ['1*123\n'],
+      BYTE_STARS,
+      ['1*\\*\\*\\*\n'],
+    ],
+    [
+      'csv by stars, which may look like NULL',
+      "(FORMAT csv, NULL '**')",
+      ['1,ab\n', '2,**\n', '3,abc\n'],
+      BYTE_STARS,
+      ['1,"**"\n', '2,**\n', '3,***\n'],
+    ],
+    [
+      'csv by a constant that needs quotes, or has them as the value did',
+      '(FORMAT csv)',
+      ['1,a\n', '2,"b"\n'],
+      byteConstantMask('x,y'),
+      ['1,"x,y"\n', '2,"x,y"\n'],
+    ],
+    [
+      'csv by a constant, in quotes where the value was',
+      '(FORMAT csv)',
+      ['1,a long value\n', '2,""\n', '3,\n'],
+      byteConstantMask('x'),
+      ['1,x\n', '2,"x"\n', '3,\n'],
+    ],
+    ['text by a constant', '', ['1\tx\n', '2\t\\N\n'], byteConstantMask('a\tb'), ['1\ta\\tb\n', '2\t\\N\n']],
     ['a last row without an end', '', ['1\tx\n2\ty'], REDACTED, ['1\t[redacted]\n', '2\t[redacted]']],
   ]
   it.each(copies)('masks %s', async (_, options, data, mask, expected) => {
