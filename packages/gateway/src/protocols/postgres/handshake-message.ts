@@ -1,5 +1,12 @@
+import { readCString } from '../wire/cstring.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { ByteSource } from '../wire/byte-source.ts'
+
+/**
+ * All that a target may say before the session begins: SCRAM, fifteen parameters and a notice or two are 2 KB. Parameters
+ * are kept, so that a target that never stops sending them would fill the memory.
+ */
+export const MAX_HANDSHAKE = 64 * 1024
 
 export interface HandshakeMessage {
   readonly type: number
@@ -26,4 +33,12 @@ export async function readHandshakeMessage(
   if (body === undefined)
     throw new SallyportError('WIRE_MALFORMED', 'the connection was closed in the middle of a message')
   return { type: header[0] ?? 0, body }
+}
+
+/** ParameterStatus: String(name) String(value). */
+export function rememberParameter(parameters: Map<string, string>, message: HandshakeMessage): void {
+  const name = readCString(message.body, 0, message.body.length)
+  if (name === undefined) return
+  const value = readCString(message.body, name.next, message.body.length)
+  if (value !== undefined) parameters.set(name.text, value.text)
 }

@@ -1,6 +1,5 @@
-import { UNKNOWN_FLOW } from '../../access/data-flow.ts'
-import type { StatementReading } from '../../access/model.ts'
 import type { Verdict } from '../contract.ts'
+import { opaqueReading } from '../sql/reading.ts'
 import { replaceCancelled, replaceDenied, replaceUnknown } from './denial.ts'
 import type { FrontendBatch } from './frontend-batch.ts'
 import type { FrontendState } from './frontend-state.ts'
@@ -32,23 +31,7 @@ export class ReplacedMessages {
   refuse(why: string, kind: Replaced): Buffer {
     const { guard } = this.#state
     const text = `-- ${why}`
-    const reading: StatementReading = {
-      operations: [],
-      facts: {
-        hasWhere: false,
-        whereIsTrivial: false,
-        functions: [],
-        multi: false,
-        locksRows: false,
-        readOnly: false,
-        reading: 'opaque',
-      },
-      opaqueBecause: why,
-      dependsOn: 'text',
-      needs: [],
-      flow: UNKNOWN_FLOW,
-    }
-    const verdict = guard.authorize(reading, text)
+    const verdict = guard.authorize(opaqueReading(why), text)
     const number = guard.recorder.statement(text, verdict)
     return this.deny(verdict, number, kind)
   }
