@@ -148,10 +148,11 @@ export class SessionGuard implements Guard {
 
   get hidden(): HiddenColumns | undefined {
     const { epoch } = this
-    const now = Date.now()
     const known = this.#hidden
-    const isFresh = this.#reusable() || now - (known?.at ?? 0) < HIDDEN_MS
+    // The clock is only looked at where the answer hangs on it: this is asked for every execution.
+    const isFresh = this.#reusable() || Date.now() - (known?.at ?? 0) < HIDDEN_MS
     if (known?.epoch === epoch && isFresh) return known.columns
+    const now = Date.now()
     const isHidden = hiddenWhatever(this.#point, this.#principal, this.#target, this.#now())
     const columns = isHidden && hiddenColumns(this.catalog, isHidden)
     this.#hidden = { epoch, at: now, columns }

@@ -13,12 +13,13 @@ export function describes(batch: FrontendBatch, described: Described): void {
 
 /**
  * What a Describe of it says more of. A portal's columns are those of its statement, unless what that runs by name can be
- * another each time.
+ * another each time. Undefined: a name that is not known here.
  */
-export function describedBy(subject: Prepared | Portal): Pick<Described, 'prepared' | 'portal'> {
+export function describedBy(subject: Prepared | Portal | undefined, isOurs: boolean): Described {
+  if (subject === undefined) return { kind: 'describe', prepared: undefined, portal: undefined, isOurs }
   const portal = 'kind' in subject ? subject : undefined
   const prepared = 'kind' in subject ? subject.prepared : subject
-  return { prepared: usesNames(prepared.known) ? undefined : prepared, portal }
+  return { kind: 'describe', prepared: usesNames(prepared.known) ? undefined : prepared, portal, isOurs }
 }
 
 /** Drivers describe a statement once and run it many times. */

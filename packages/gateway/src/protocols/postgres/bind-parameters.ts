@@ -5,6 +5,8 @@ import { readCString } from '../wire/cstring.ts'
 const MAX_VALUE = 256
 /** PostgreSQL's own limit is 65,535; a recording that listed them all could be made longer than the data. */
 const MAX_VALUES = 100
+/** Most messages have no types, and many no formats: they share this. */
+const NONE: readonly number[] = []
 
 export interface BindTarget {
   readonly portal: string
@@ -93,8 +95,10 @@ export function boundParameters(
 export function parameterTypes(bytes: Buffer, start: number, end: number): readonly number[] {
   if (start + 2 > end) return []
   const count = bytes.readUInt16BE(start)
-  if (start + 2 + count * 4 > end) return []
-  return Array.from({ length: count }, (_, i) => bytes.readUInt32BE(start + 2 + i * 4))
+  if (count === 0 || start + 2 + count * 4 > end) return NONE
+  const types: number[] = []
+  for (let i = 0; i < count; i++) types.push(bytes.readUInt32BE(start + 2 + i * 4))
+  return types
 }
 
 function valueJson(bytes: Buffer, at: number, length: number, format: number): string {
@@ -123,5 +127,8 @@ export function readResultFormats(bytes: Buffer, start: number, end: number): re
   if (at + 2 > end) return undefined
   const count = bytes.readUInt16BE(at)
   if (at + 2 + count * 2 !== end) return undefined
-  return Array.from({ length: count }, (_, i) => bytes.readUInt16BE(at + 2 + i * 2))
+  if (count === 0) return NONE
+  const formats: number[] = []
+  for (let i = 0; i < count; i++) formats.push(bytes.readUInt16BE(at + 2 + i * 2))
+  return formats
 }

@@ -88,7 +88,7 @@ export class ExtendedQuery {
 
   /** What is masked has to be described; a driver that knows the columns from before does not ask. */
   #askFor(portal: Portal, name: string): void {
-    describes(this.#rules.batch, { kind: 'describe', ...describedBy(portal), isOurs: true })
+    describes(this.#rules.batch, describedBy(portal, true))
     this.#ahead = encodeDescribePortal(name)
   }
 
@@ -100,8 +100,7 @@ export class ExtendedQuery {
     if (name === undefined) throw malformed('a Describe message is not terminated')
     const subject = bytes[at + 5] === 0x53 ? names.statement(name.text) : names.portal(name.text)
     if (subject === 'unsettled') return answers.wait()
-    const by = subject === undefined ? { prepared: undefined, portal: undefined } : describedBy(subject)
-    describes(batch, { kind: 'describe', ...by, isOurs: false })
+    describes(batch, describedBy(subject, false))
     return 'forward'
   }
 
