@@ -76,7 +76,7 @@ export class BindMessage {
       prepared,
       names: bareNames,
       parameters,
-      ...(approved === undefined ? {} : { approved }),
+      approved,
       formats: recorded ? readResultFormats(bytes, target.next, next) : undefined,
       result: undescribed(),
       masks: undefined,

@@ -45,7 +45,7 @@ export interface Portal {
   readonly names: BareNames
   /** JSON array, bounded. */
   readonly parameters: string
-  readonly approved?: Approved
+  readonly approved: Approved | undefined
   /** Result formats, as Bind gave them; undefined: they were not looked at. */
   readonly formats: readonly number[] | undefined
   readonly result: ResultDescription
