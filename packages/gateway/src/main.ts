@@ -14,6 +14,7 @@ import { Approvals } from './approvals/approvals.ts'
 import { RecentEvents } from './approvals/recent-events.ts'
 import { Reviews } from './approvals/reviews/reviews.ts'
 import { KnownPeople } from './approvals/slack/known-people.ts'
+import type { SlackAlarms } from './approvals/slack/slack-alarms.ts'
 import { approvalPayload, reviewPayload } from './approvals/webhooks/event-payload.ts'
 import { Webhooks } from './approvals/webhooks/webhooks.ts'
 import type { Audit } from './audit/ports.ts'
@@ -55,6 +56,7 @@ import { ResourcesInForce } from './session/resources-in-force.ts'
 import { UsageBook } from './session/recent-usage.ts'
 import { MaskShelf } from './session/statement-masks.ts'
 import { isSamePlace, TargetIssuers } from './session/target-issuers.ts'
+import { StoredAlarmMessages } from './store/alarm-messages.ts'
 import { StoredApprovals } from './store/approvals.ts'
 import { StoredPeople } from './store/people.ts'
 import { StoredReviews } from './store/reviews.ts'
@@ -122,6 +124,7 @@ export async function startGateway(options: {
       log,
     }),
   )
+  let slackAlarms: SlackAlarms | undefined
   const audit: Audit = (event) => {
     record(event)
     if (event.type !== 'access.alarm') return
@@ -129,6 +132,7 @@ export async function startGateway(options: {
     const to = (alarm?.rules ?? []).map(({ review }) => `${config.publicUrl}/api/v1/reviews/${review}`)
     const data = { principal, target, session: sessionId, ...detail, reviews: to }
     webhooks.send({ type: 'alarm.break_glass', at: new Date(), data })
+    slackAlarms?.wake()
   }
   const metrics = new Metrics(
     VERSION,
@@ -242,7 +246,10 @@ export async function startGateway(options: {
     store: new StoredReviews(store, ingest),
     audit,
     now: Date.now,
-    onClosed: (review) => webhooks.send(reviewPayload(review, config.publicUrl, new Date())),
+    onClosed: (review) => {
+      webhooks.send(reviewPayload(review, config.publicUrl, new Date()))
+      slackAlarms?.wake()
+    },
   })
   const approvalEvents = starting.use(new RecentEvents(approvals.feed))
   starting.use(
@@ -257,6 +264,12 @@ export async function startGateway(options: {
   if (config.slack !== undefined) {
     // Loaded only where it is used: it is larger than all the rest of the gateway.
     const { SlackApprovals } = await import('./approvals/slack/slack-approvals.ts')
+    const slack = await import('./approvals/slack/slack-alarms.ts')
+    const { botToken, apiUrl, channels, defaultChannel } = config.slack
+    const messages = new StoredAlarmMessages(store, ingest)
+    slackAlarms = starting.use(
+      new slack.SlackAlarms({ botToken, apiUrl, channels, defaultChannel, messages, log }),
+    )
     starting.use(
       new SlackApprovals({
         settings: config.slack,

@@ -312,3 +312,20 @@ export interface ReviewStore {
   /** How many are open, as far as they are in the store already. */
   open(): Promise<number>
 }
+
+/** A message in Slack that shows a review. */
+export interface AlarmMessage {
+  readonly channel: string
+  /** Slack's name for the message within its channel. */
+  readonly ts: string
+}
+
+/** Which messages show which review. @throws STORE_UNAVAILABLE */
+export interface AlarmMessageStore {
+  /** Reviews of which messages do not show what they are by now, every alarm that was journalled so far included. */
+  behind(): Promise<readonly { readonly review: Review; readonly posted: readonly AlarmMessage[] }[]>
+  /** This message shows the review. */
+  shows(review: Review, message: AlarmMessage): Promise<void>
+  /** All that were to show it, as it is here, do; there may be none. */
+  isShown(review: Review): Promise<void>
+}

@@ -5,6 +5,7 @@ import * as first from './migrations/0001-first.ts'
 import * as approvals from './migrations/0002-approvals.ts'
 import * as people from './migrations/0003-people.ts'
 import * as reviews from './migrations/0004-reviews.ts'
+import * as alarmMessages from './migrations/0005-alarm-messages.ts'
 import type { Schema } from './schema.ts'
 import { SCHEMA } from './schema.ts'
 import { storeError } from './store-error.ts'
@@ -23,6 +24,7 @@ export async function migrate(db: Kysely<Schema>): Promise<void> {
         '0002-approvals': approvals,
         '0003-people': people,
         '0004-reviews': reviews,
+        '0005-alarm-messages': alarmMessages,
       }),
     },
     migrationTableSchema: SCHEMA,

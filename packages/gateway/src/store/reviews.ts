@@ -71,7 +71,8 @@ export class StoredReviews implements ReviewStore {
   }
 }
 
-function reviewOf(row: Selectable<Schema['reviews']>): Review {
+/** The review in a row. */
+export function reviewOf(row: Selectable<Schema['reviews']>): Review {
   return {
     id: row.id,
     state: row.state,

@@ -136,6 +136,10 @@ export interface Schema {
     last_at: Date
     statements: Json<Review['statements']>
     words: ColumnType<Review['words'], string | undefined, string>
+    /** What messages about it show. */
+    shown_state: Review['state'] | null
+    shown_alarms: number | null
   }
+  alarm_messages: { review_id: string; channel: string; ts: string }
   journal_positions: { file: string; position: number }
 }

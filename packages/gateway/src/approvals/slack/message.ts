@@ -110,15 +110,17 @@ const HEADINGS: Readonly<Record<Approval['state'], string>> = {
   used: 'Approved and run',
 }
 
-function principalText({ principal }: Approval): string {
+export function principalText({ principal }: Pick<Approval, 'principal'>): string {
   return principal.actingFor === undefined ? principal.id : `${principal.id} for ${principal.actingFor.id}`
 }
 
-function field(name: string, value: string): types.MrkdwnElement {
+/** A name and what it is, clipped. */
+export function field(name: string, value: string): types.MrkdwnElement {
   return mrkdwn(`*${name}*\n${clipped(value)}`)
 }
 
-function context(text: string): types.KnownBlock {
+/** A line in small letters. @param text already escaped */
+export function context(text: string): types.KnownBlock {
   return { type: 'context', elements: [mrkdwn(text)] }
 }
 
@@ -127,7 +129,8 @@ function mrkdwn(text: string): types.MrkdwnElement {
   return { type: 'mrkdwn', text, verbatim: true }
 }
 
-function clipped(text: string): string {
+/** On one line, escaped, and short. */
+export function clipped(text: string): string {
   const line = visibleLine(text)
   return escaped(line.length > MAX_FIELD ? `${line.slice(0, MAX_FIELD)}…` : line)
 }
