@@ -96,6 +96,20 @@ describe('a statement', () => {
     expect(decide([]).operations).toMatchObject([{ operation: { action: 'connect' } }])
   })
 
+  test('that a policy with @alarm lets infer something raises it', () => {
+    const point = pointOf(
+      `@id("all") permit (principal, action, resource) unless { action in Action::"administer" || action == Action::"reveal" || action == Action::"infer" };
+       @id("loud") @alarm("somebody orders by it") permit (principal, action == Action::"infer", resource == DataClass::"pii.ssn");`,
+      'kind: Classification\ntarget: shop\nfields: [{ field: public.customers.ssn, class: pii.ssn }]\n',
+    )
+    const ssn = { schema: 'public', name: 'customers', column: 'ssn' }
+    const flow: DataFlow = { ...NO_FLOW, inferences: [{ column: ssn, kind: 'order' }], touched: [ssn] }
+    const operations = [{ action: 'select', resource: table('customers') } as const]
+    const reading = { operations, facts: FACTS, dependsOn: 'shape', needs: [], flow } as const
+    const decision = decideStatement(point, { principal: ANA, target: SHOP, reading, context: CONTEXT })
+    expect(decision).toMatchObject({ effect: 'permit', alarms: ['loud'] })
+  })
+
   test('that could not be read is denied', () => {
     expect(decide([], { reading: 'opaque' })).toMatchObject({ code: 'ACCESS_STATEMENT_OPAQUE' })
   })

@@ -101,7 +101,10 @@ export function decideStatement(
     return refusal(operations, { ...waits, policies: approval.policies, approval })
   }
   const { plans, guesses } = masking.effect === 'permit' ? masking : { plans: undefined, guesses: 0 }
-  if (masking.effect === 'permit') for (const id of masking.policies) policies.add(id)
+  if (masking.effect === 'permit') {
+    for (const id of masking.policies) policies.add(id)
+    for (const { policy } of point.alarmsOf(masking.policies)) alarms.add(policy)
+  }
   return {
     effect: 'permit',
     operations,
