@@ -40,6 +40,8 @@ export interface OutputColumn {
   readonly sources: readonly SourceColumn[] | 'anything'
   /** The value of its sources, unchanged: it has the column's type and may be masked by that type. */
   readonly isPlain: boolean
+  /** A definition as the target writes it out (`pg_get_indexdef`): text, in which only constants can tell a value. */
+  readonly isDefinition?: true
 }
 
 /** How a column's value can be told from what comes back although it is not in it. */

@@ -100,6 +100,17 @@ export class ClassifiedFields {
     return known.masksUnlisted ? 'all' : [...known.columns.keys()]
   }
 
+  /** The names of the columns that hold such classes, whatever table they are in; `all` where unlisted columns do. */
+  named(isMeant: (dataClass: string) => boolean): ReadonlySet<string> | 'all' {
+    const names = new Set<string>()
+    for (const { columns, masksUnlisted } of this.#tables.values()) {
+      if (masksUnlisted && isMeant(UNLISTED)) return 'all'
+      for (const [column, classes] of columns)
+        if (classes.some(({ name }) => isMeant(name))) names.add(column)
+    }
+    return names
+  }
+
   /** Every class of which some field is. */
   classes(): ReadonlySet<string> {
     const names = new Set<string>()

@@ -1,4 +1,6 @@
 import type { InferenceKind, SourceColumn } from '../access/data-flow.ts'
+import { holdsDefinitions } from '../access/definition-columns.ts'
+import { DETECTED } from '../access/masking.ts'
 import type { AccessContext, Decision, Principal, StatementFacts, Target } from '../access/model.ts'
 import { classLine } from './classified-fields.ts'
 import type { FieldClass } from './classified-fields.ts'
@@ -19,6 +21,7 @@ export class HiddenData {
   readonly #point: DecisionPoint
   readonly #revealed = new Map<string, boolean>()
   readonly #inferred = new Map<string, Decision>()
+  #anywhere: readonly FieldClass[] | undefined
 
   constructor(
     point: DecisionPoint,
@@ -34,10 +37,24 @@ export class HiddenData {
   }
 
   /** The classes of a column that are hidden. */
-  of({ schema, name, column }: SourceColumn): readonly FieldClass[] {
+  of(source: SourceColumn): readonly FieldClass[] {
+    if (holdsDefinitions(source)) return this.#ofDefinitions()
+    const { schema, name, column } = source
     const fields = this.#point.resources.fields.get(this.#request.target.name)
     const classes = fields?.of(schema, name, column) ?? NONE
     return classes.length === 0 ? NONE : classes.filter((held) => !this.#isRevealed(held.name))
+  }
+
+  /** What tables are defined by may quote a value of any column. */
+  #ofDefinitions(): readonly FieldClass[] {
+    this.#anywhere ??= this.all().flatMap((name) => (name === DETECTED ? [] : [{ name }]))
+    return this.#anywhere
+  }
+
+  /** The names of all columns that are hidden; `all` where those are that nobody has listed. */
+  columns(): ReadonlySet<string> | 'all' {
+    const fields = this.#point.resources.fields.get(this.#request.target.name)
+    return fields?.named((name) => !this.#isRevealed(name)) ?? new Set()
   }
 
   /** Every class that some field of the target holds and that is hidden, sorted. */

@@ -1,5 +1,6 @@
 import type { ApprovalNeed } from '../access/approval.ts'
 import type { DataFlow, InferenceKind, OutputColumn, SourceColumn } from '../access/data-flow.ts'
+import { holdsDefinitions } from '../access/definition-columns.ts'
 import { DETECTED } from '../access/masking.ts'
 import type { MaskedClass } from '../access/masking.ts'
 import type {
@@ -22,6 +23,8 @@ export interface ColumnPlan {
   readonly classes: readonly { readonly dataClass: MaskedClass; readonly path?: readonly string[] }[]
   /** The column whose value it is, unchanged: masked as its class says. Left out: computed, so that nothing of it may be kept. */
   readonly plain?: SourceColumn
+  /** It is a definition as the target writes it out: its constants are hidden where it names one of these columns. */
+  readonly definitionOf?: ReadonlySet<string> | 'all'
 }
 
 /** How the answer to one statement is hidden: what `ResultMasks` are made of. */
@@ -144,8 +147,10 @@ function planFor(
     )
     return classes.length === 0 ? undefined : { classes }
   }
-  const columnFor = ({ sources, isPlain }: OutputColumn): ColumnPlan | undefined => {
+  const columnFor = ({ sources, isPlain, isDefinition }: OutputColumn): ColumnPlan | undefined => {
     const plan = within(sources)
+    const isWritten = isDefinition === true && sources !== 'anything' && sources.every(isOwn)
+    if (plan !== undefined && isWritten) return { ...plan, definitionOf: hidden.columns() }
     if (plan === undefined || !isPlain || sources === 'anything') return plan
     // A view's column and the one below it, a partition's and its table's, hold the same value: either may be classified.
     const classified = sources.find((source) => hidden.of(source).length > 0)
@@ -183,6 +188,8 @@ function inferences(
   const policies = new Set<string>()
   const needs: { readonly denial: Denial; readonly need: ApprovalNeed }[] = []
   for (const { column, kind } of flows.flatMap((flow) => flow.inferences)) {
+    // Definitions are sorted and grouped by whoever lists indexes and partitions, and by no data.
+    if (holdsDefinitions(column) && (kind === 'order' || kind === 'group')) continue
     for (const { name } of hidden.of(column)) {
       const decision = hidden.infer(name, kind)
       if (kind === 'equality') guesses += 1
@@ -272,6 +279,11 @@ function readsSamples(principal: Principal, relation: string, all: readonly stri
     hint: `a policy would have to permit Action::"reveal" on ${classes}`,
     code: 'ACCESS_POLICY_DENIED',
   }
+}
+
+/** PostgreSQL's own: nothing that users have stored. */
+function isOwn({ schema }: SourceColumn): boolean {
+  return isSystem(schema)
 }
 
 function isSystem(schema: string): boolean {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Catalog, Column, Relation } from '../access/catalog.ts'
 import type { SourceColumn } from '../access/data-flow.ts'
 import type { HiddenColumns, Mask, MaskedClass, ResultMasks, ValueKind } from '../access/masking.ts'
+import { definitionMask } from '../masking/definition-mask.ts'
 import { maskFor, maskForDerived } from '../masking/mask-for.ts'
 import type { MaskKeys } from '../masking/mask-for.ts'
 import { maskJson } from '../masking/mask-json.ts'
@@ -86,9 +87,10 @@ export function hiddenColumns(
   return hidden.size === 0 ? undefined : { has: (relation, number) => hidden.has(`${relation} ${number}`) }
 }
 
-function maskOf({ classes, plain }: ColumnPlan, shelf: MaskShelf): Mask | undefined {
+function maskOf({ classes, plain, definitionOf }: ColumnPlan, shelf: MaskShelf): Mask | undefined {
   const [first] = classes
   if (first === undefined) return undefined
+  if (definitionOf !== undefined) return definitionMask(definitionOf, first.dataClass.name)
   if (plain === undefined) return shelf.derived(first.dataClass)
   const whole = classes.find(({ path }) => path === undefined)
   if (whole !== undefined) return shelf.own(whole.dataClass)

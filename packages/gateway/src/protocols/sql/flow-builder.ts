@@ -68,6 +68,7 @@ export class FlowBuilder {
     const outputs = columns.map(({ value }) => ({
       sources: this.#listOf(value.sources),
       isPlain: value.isPlain,
+      ...(value.isDefinition === true && { isDefinition: true as const }),
     }))
     this.#outputs = open === undefined && this.#sources <= MAX_SOURCES ? outputs : 'unknown'
     if (columns.some(({ value }) => value.sources === 'anything') || open === 'anything')

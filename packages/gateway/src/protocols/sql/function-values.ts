@@ -1,3 +1,5 @@
+import type { SourceColumn } from '../../access/data-flow.ts'
+
 /** PostgreSQL's own functions that do something, but give back nothing of what is stored but their arguments. */
 export const TELLS_ONLY_ARGUMENTS: ReadonlySet<string> = new Set([
   'nextval',
@@ -21,6 +23,13 @@ export const TELLS_ONLY_ARGUMENTS: ReadonlySet<string> = new Set([
   'pg_cancel_backend',
   'pg_terminate_backend',
   'setseed',
+])
+
+/** Functions that write out a definition, and the column of the catalog that it is made of. */
+export const WRITES_DEFINITION: ReadonlyMap<string, SourceColumn> = new Map([
+  ['pg_get_indexdef', { schema: 'pg_catalog', name: 'pg_index', column: 'indpred' }],
+  ['pg_get_constraintdef', { schema: 'pg_catalog', name: 'pg_constraint', column: 'conbin' }],
+  ['pg_get_partition_constraintdef', { schema: 'pg_catalog', name: 'pg_class', column: 'relpartbound' }],
 ])
 
 /** Functions of which each call gives any number of rows, and how many can hang on the value of an argument. */
@@ -60,6 +69,23 @@ export const ROWS_TELL_SHAPE: ReadonlySet<string> = new Set(
     .filter((name) => name.startsWith('json') || name === 'unnest')
     .filter((name) => !name.includes('path')),
 )
+
+/** Functions that make a document or an array with a part for each of their arguments, or for each row. */
+export const MAKES_PARTS: ReadonlySet<string> = new Set([
+  'json_agg',
+  'jsonb_agg',
+  'json_build_array',
+  'jsonb_build_array',
+  'json_build_object',
+])
+
+/** Functions that make a document of a value, with as many parts as that has. */
+export const KEEPS_PARTS: ReadonlySet<string> = new Set([
+  'row_to_json',
+  'to_json',
+  'to_jsonb',
+  'array_to_json',
+])
 
 /** The columns of functions in FROM that have several; all others have one, or are not known. */
 export const FUNCTION_COLUMNS: ReadonlyMap<string, readonly string[]> = new Map([

@@ -4,7 +4,7 @@ import { resultName } from './result-name.ts'
 import { type RangeColumn, RangeEntry, type Scope } from './scope.ts'
 import { CLEAN, type Result, type Sources, type Value, madeOf, union, unionAll } from './sources.ts'
 import type { Fields } from './tree.ts'
-import { list, nameParts, nodeOf, text } from './tree.ts'
+import { fieldsOf, list, nameParts, nodeOf, text } from './tree.ts'
 import type { Walk } from './walk.ts'
 
 /** Functions in FROM, alone or as ROWS FROM. */
@@ -51,7 +51,7 @@ function functionResult(
     const args = list(function_?.['args'])
     const isComposite = args.length === 1 && value.fields !== undefined
     const own = args.map((): { name: string; value: Value } => ({ name: alias ?? name, value: made }))
-    return isComposite ? { columns: [], open: value.sources } : { columns: own }
+    return isComposite ? { columns: value.fields ?? [] } : { columns: own }
   }
   const single = { columns: [{ name: alias ?? name, value: made }] }
   if (function_ === undefined || ONE_COLUMN.has(name)) return single
@@ -64,6 +64,8 @@ export function readDocumentTable(tag: string, fields: Fields, scope: Scope, wal
   const alias = aliasOf(fields)
   const { columns: _, alias: __, ...rest } = fields
   const document = walk.expression({ [tag]: rest }, scope)
+  if (pathsOf(tag, fields).some((path) => picksParts(path, walk)))
+    walk.flow.infers(document.sources, 'pattern')
   const columns: RangeColumn[] = []
   const add = (items: unknown, around: Sources): void => {
     for (const item of list(items)) {
@@ -79,4 +81,23 @@ export function readDocumentTable(tag: string, fields: Fields, scope: Scope, wal
   add(fields['columns'], document.sources)
   const name = alias.name ?? (tag === 'JsonTable' ? 'json_table' : 'xmltable')
   return new RangeEntry({ alias: name, columns: renamed(columns, alias.columns) })
+}
+
+/** The paths that say which parts of a document become rows: those of its columns only say what is in them. */
+function pathsOf(tag: string, fields: Fields): readonly unknown[] {
+  const nested = list(fields['columns']).flatMap((item) => {
+    const column = nodeOf(item, 'JsonTableColumn')
+    return text(column?.['coltype']) === 'JTC_NESTED' ? pathsOf(tag, column ?? {}) : []
+  })
+  const own =
+    tag === 'JsonTable' ? nodeOf(fields['pathspec'], 'JsonTablePathSpec')?.['string'] : fields['rowexpr']
+  const spec = own ?? fieldsOf(fields['pathspec'])?.['string']
+  return spec === undefined ? nested : [spec, ...nested]
+}
+
+/** A path with a condition (`$.a ? (@ > 1)`, `/a[. > 1]`) picks by value; one that is no constant may have any. */
+function picksParts(path: unknown, walk: Walk): boolean {
+  walk.reading.textMatters()
+  const constant = fieldsOf(nodeOf(path, 'A_Const')?.['sval'])?.['sval']
+  return typeof constant !== 'string' || /\?|\[[^\]]*[^\]\d*\s]/.test(constant)
 }

@@ -1,5 +1,13 @@
-import { ROWS_TELL, ROWS_TELL_SHAPE, TELLS_ONLY_ARGUMENTS } from './function-values.ts'
+import {
+  KEEPS_PARTS,
+  MAKES_PARTS,
+  ROWS_TELL,
+  ROWS_TELL_SHAPE,
+  TELLS_ONLY_ARGUMENTS,
+  WRITES_DEFINITION,
+} from './function-values.ts'
 import { HARMLESS_FUNCTIONS } from './harmless-functions.ts'
+import { holdsDefinitions } from '../../access/definition-columns.ts'
 import { readFunctionName, readOperatorName } from './read-function.ts'
 import { relationName } from './relation-name.ts'
 import { expandStar, resolveColumn, type Scope } from './scope.ts'
@@ -8,6 +16,8 @@ import {
   CLEAN,
   CONSTANT,
   NO_SOURCES,
+  arrayOf,
+  tellsOnlyShape,
   type ResultColumn,
   type Sources,
   type Value,
@@ -40,11 +50,15 @@ export function readExpression(tag: string, fields: Fields, scope: Scope, walk: 
       return readIndirection(fields, scope, walk)
     case 'RowExpr':
       return readRow(fields, scope, walk)
+    case 'A_ArrayExpr':
+      return arrayOf(list(fields['elements']).map((element) => walk.expression(element, scope)))
     case 'CollateClause':
       return walk.expression(fields['arg'], scope)
     case 'TypeCast': {
-      const { sources, isConstant, parameters } = walk.expression(fields['arg'], scope)
-      return isEmpty(sources) && !isConstant ? CLEAN : { sources, isPlain: false, isConstant, parameters }
+      const value = walk.expression(fields['arg'], scope)
+      const { sources, isConstant, parameters } = value
+      if (isEmpty(sources) && !isConstant) return CLEAN
+      return { sources, isPlain: false, isConstant, parameters, keepsShape: tellsOnlyShape(value) }
     }
     case 'NullTest': {
       const value = walk.expression(fields['arg'], scope)
@@ -144,12 +158,17 @@ function readColumnRef(fields: Fields, scope: Scope, walk: Walk): Value {
 /** `(c).ssn`, `(c).*`, `a[1]`, and what follows them. */
 function readIndirection(fields: Fields, scope: Scope, walk: Walk): Value {
   let value = walk.expression(fields['arg'], scope)
+  const whole = tellsOnlyShape(value)
   for (const step of list(fields['indirection'])) {
     const name = text(nodeOf(step, 'String')?.['sval'])
     if (name !== undefined) value = fieldOf(value, name) ?? madeOf(value.sources)
     else if (nodeOf(step, 'A_Star') === undefined) {
       const index = walk.expression(step, scope)
-      value = madeOf(union(value.sources, index.sources))
+      const isNamed = whole && index.isConstant
+      const { elements } = value
+      value = { ...madeOf(union(value.sources, index.sources)), keepsShape: isNamed }
+      if (elements !== undefined && nodeOf(step, 'A_Indices')?.['is_slice'] !== true)
+        value = { ...value, fields: elements }
     }
   }
   return value
@@ -196,18 +215,58 @@ function readCall(fields: Fields, scope: Scope, walk: Walk): Value {
   const over = fieldsOf(fields['over'])
   const window = over === undefined ? NO_SOURCES : readWindow(over, scope, walk).sources
   const given = unionAll(args.map(({ sources }) => sources))
-  if (ROWS_TELL.has(name) && !ROWS_TELL_SHAPE.has(name)) walk.flow.infers(given, 'other')
+  const tellsMore = ROWS_TELL_SHAPE.has(name) ? args.filter((arg) => !tellsOnlyShape(arg)) : args
+  if (ROWS_TELL.has(name)) walk.flow.infers(unionAll(tellsMore.map(({ sources }) => sources)), 'other')
   // What it does (a notification, a lock, a wait, a row in some table) hangs on what it is given, and others can see it.
   if (hasEffects(name, isKnown, walk)) walk.flow.infers(given, 'other')
   if (!isKnown) {
     walk.flow.touches('anything')
     return ANYTHING
   }
+  const definition = name === 'btrim' ? unquoted(args, fields, walk) : definitionOf(name, args, walk)
+  if (definition !== undefined) return definition
   const carried = CARRIES_NOTHING.get(name)?.(args, fields) === true ? NO_SOURCES : given
   const sources = union(union(carried, unionAll(beside)), window)
-  return isEmpty(sources) && args.every((arg) => arg.isConstant) && over === undefined && !VARIES.test(name)
-    ? CONSTANT
-    : madeOf(sources)
+  if (isEmpty(sources) && args.every((arg) => arg.isConstant) && over === undefined && !VARIES.test(name))
+    return CONSTANT
+  return { ...madeOf(sources), ...partsOf(name, args) }
+}
+
+/** How what a call gives can be taken apart again. */
+function partsOf(name: string, args: readonly Value[]): Partial<Value> {
+  if (name === 'array_agg') {
+    const { keepsShape = false, elements } = arrayOf(args.slice(0, 1))
+    return { keepsShape, ...(elements === undefined ? {} : { elements }) }
+  }
+  if (name === 'unnest' && args.length === 1) {
+    const elements = args[0]?.elements
+    return elements === undefined ? {} : { fields: elements }
+  }
+  if (MAKES_PARTS.has(name)) return { keepsShape: true }
+  return KEEPS_PARTS.has(name) ? { keepsShape: args.slice(0, 1).every(tellsOnlyShape) } : {}
+}
+
+/** What a call that writes a definition out gives. */
+function definitionOf(name: string, args: readonly Value[], walk: Walk): Value | undefined {
+  const made = WRITES_DEFINITION.get(name)
+  const [first] = args
+  const given = unionAll(args.map(({ sources }) => sources))
+  if (made !== undefined) {
+    const sources = union(given, new Set([walk.reading.names.index.source(made, made.column)]))
+    walk.flow.touches(sources)
+    return { ...madeOf(sources), isDefinition: true }
+  }
+  if (name !== 'pg_get_expr' || first === undefined || first.sources === 'anything') return undefined
+  const isPlain = first.isPlain && [...first.sources].every(holdsDefinitions)
+  return isPlain ? { ...madeOf(given), isDefinition: true } : undefined
+}
+
+/** `trim(both '"' from pg_get_indexdef(…))`, as JDBC asks for the columns of indexes: no name in it is lost. */
+function unquoted([first]: readonly Value[], call: Fields, walk: Walk): Value | undefined {
+  if (first?.isDefinition !== true) return undefined
+  walk.reading.textMatters()
+  const trimmed = fieldsOf(nodeOf(list(call['args'])[1], 'A_Const')?.['sval'])
+  return trimmed?.['sval'] === '"' ? first : undefined
 }
 
 /** Functions that are neither known nor in the catalog could do anything; STABLE and IMMUTABLE ones change nothing. */
@@ -262,8 +321,14 @@ function readOperator(fields: Fields, scope: Scope, walk: Walk): Value {
     return ANYTHING
   }
   const isConstant = (fields['lexpr'] === undefined || left.isConstant) && right.isConstant
-  return isConstant ? CONSTANT : madeOf(union(left.sources, right.sources))
+  if (isConstant) return CONSTANT
+  const isPart = PARTS.has(nameParts(fields['name']).at(-1) ?? '')
+  const keepsShape = isPart && tellsOnlyShape(left) && right.isConstant
+  return { ...madeOf(union(left.sources, right.sources)), keepsShape }
 }
+
+/** Operators that take a named part out of a document. */
+const PARTS: ReadonlySet<string> = new Set(['->', '#>'])
 
 function readSubLink(fields: Fields, scope: Scope, walk: Walk): Value {
   const isKnown = readOperatorName(fields['operName'], walk.reading)
@@ -284,6 +349,12 @@ function readSubLink(fields: Fields, scope: Scope, walk: Walk): Value {
       const isOne = result.columns.length === 1 && result.open === undefined
       if (!isOne || first === undefined) return { ...madeOf(sourcesOf(result)), fields: result.columns }
       return { ...first.value, isConstant: false, parameters: [] }
+    }
+    case 'ARRAY_SUBLINK': {
+      const isOne = result.columns.length === 1 && result.open === undefined
+      return isOne && first !== undefined
+        ? { ...arrayOf([first.value]), isConstant: false }
+        : madeOf(sourcesOf(result))
     }
     default:
       return isKnown ? madeOf(union(test.sources, sourcesOf(result))) : ANYTHING

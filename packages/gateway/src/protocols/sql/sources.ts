@@ -41,10 +41,16 @@ export interface Value {
   readonly isPlain: boolean
   /** Made of constants and parameters alone: the same for every row. */
   readonly isConstant: boolean
+  /** A definition as PostgreSQL writes it out, whole. */
+  readonly isDefinition?: true
   /** It is these parameters as they are. */
   readonly parameters: readonly number[]
   /** Of a composite value, as far as its columns are known. */
   readonly fields?: readonly ResultColumn[]
+  /** Of the elements of an array of composite values, as far as their columns are known. */
+  readonly elements?: readonly ResultColumn[]
+  /** How many parts it has hangs on no value of a column, unless that is such a value itself: `ARRAY[a, b]`, `to_jsonb(c)`. */
+  readonly keepsShape?: boolean
 }
 
 export interface ResultColumn {
@@ -72,6 +78,27 @@ export const ANYTHING: Value = { sources: 'anything', isPlain: false, isConstant
 export function madeOf(sources: Sources): Value {
   if (sources === 'anything') return ANYTHING
   return sources.size === 0 ? CLEAN : { sources, isPlain: false, isConstant: false, parameters: NONE }
+}
+
+/** Whether taking it apart tells no more than how many parts a stored value has: that much is let be known. */
+export function tellsOnlyShape(value: Value): boolean {
+  const { isPlain, isConstant, fields, keepsShape, sources } = value
+  return isPlain || isConstant || fields !== undefined || keepsShape === true || isEmpty(sources)
+}
+
+/** An array of these values. One of arrays has as many elements as all of them together. */
+export function arrayOf(values: readonly Value[]): Value {
+  const sources = unionAll(values.map((value) => value.sources))
+  const [first] = values
+  const elements = first?.fields?.map(({ name }) => ({ name, value: madeOf(sources) }))
+  return {
+    ...madeOf(sources),
+    isConstant: values.every(({ isConstant }) => isConstant),
+    keepsShape: values.every(tellsOnlyShape),
+    ...(elements === undefined
+      ? {}
+      : { elements: values.length === 1 ? (first?.fields ?? elements) : elements }),
+  }
 }
 
 /** Either of two values, as the arms of a UNION give them: not constant any more. */
