@@ -48,6 +48,16 @@ describe('a WHERE that lets every row through', () => {
     'EXISTS (SELECT 1 FROM customers WHERE customers.id = 1)',
     '(SELECT count(*) FROM orders WHERE total > 0) > 0',
     'true AND 1=1',
+    'id = id + 0',
+    '0 + id = id',
+    'id * 1 = id / 1',
+    'id * 0 = 0',
+    'id % 1 = 0',
+    "name = name || ''",
+    'length(name) >= 0',
+    'abs(id) > -1',
+    '0 <= abs(id)',
+    'id = ANY (ARRAY (SELECT id FROM orders))',
   ])('%s', (where) => {
     expect(readWhere(where).facts).toMatchObject({ hasWhere: true, whereIsTrivial: true })
   })
@@ -58,6 +68,14 @@ describe('a WHERE that picks rows', () => {
     'id = 1',
     'id = $1',
     'false',
+    'id + 1 = 5',
+    'id * 1 = 5',
+    'id = id + 1',
+    'length(name) >= 1',
+    'abs(id) >= total',
+    'id = ANY (ARRAY (SELECT customer_id FROM customers))',
+    'id = ANY (ARRAY[1, 2])',
+    'id IS DISTINCT FROM 5',
     'id = 1 AND true',
     'id = 1 OR false',
     'id > 5',
@@ -104,6 +122,8 @@ describe('the rows that a statement changes', () => {
     const catalog = catalogOf([tableOf('orders', [], { columns: [id, columnOf('note', 2)] })])
     const isTrivial = (sql: string) => readSql(sql, catalog).facts.whereIsTrivial
     expect(isTrivial('DELETE FROM orders WHERE id IS NOT NULL')).toBe(true)
+    expect(isTrivial('DELETE FROM orders WHERE id IS DISTINCT FROM NULL')).toBe(true)
+    expect(isTrivial('DELETE FROM orders WHERE note IS DISTINCT FROM NULL')).toBe(false)
     expect(isTrivial('DELETE FROM orders WHERE id IS NOT NULL AND note IS NOT NULL')).toBe(false)
     expect(isTrivial('DELETE FROM unheard_of WHERE id IS NOT NULL')).toBe(false)
   })

@@ -1,6 +1,7 @@
 import { isExtremeBound, matchesAnything } from './literal-bounds.ts'
 import type { ReadingBuilder } from './reading.ts'
 import { relationName } from './relation-name.ts'
+import { isNeverNegative, isNull, withoutNeutral } from './same-value.ts'
 import type { Fields } from './tree.ts'
 import { fieldsOf, list, nameParts, nodeOf, tagged, text } from './tree.ts'
 
@@ -144,10 +145,21 @@ const MIRRORED: Readonly<Record<string, string>> = { '<': '>', '>': '<', '<=': '
 const FALSE_OF_EQUALS: ReadonlySet<string> = new Set(['<>', '<', '>', '!~~', '!~~*'])
 
 function ofComparison(fields: Fields, place: Place): Truth {
-  const { lexpr, rexpr } = fields
+  const lexpr = withoutNeutral(fields['lexpr'], place.reading)
+  const rexpr = withoutNeutral(fields['rexpr'], place.reading)
   if (!varies(lexpr, place) && !varies(rexpr, place)) return 'constant'
   const kind = text(fields['kind'])
   const operator = nameParts(fields['name']).at(-1) ?? ''
+  if ((kind === 'AEXPR_DISTINCT' || kind === 'AEXPR_NOT_DISTINCT') && (isNull(lexpr) || isNull(rexpr))) {
+    const nulltesttype = kind === 'AEXPR_DISTINCT' ? 'IS_NOT_NULL' : 'IS_NULL'
+    return ofNullTest({ arg: isNull(lexpr) ? rexpr : lexpr, nulltesttype }, place)
+  }
+  if (kind === 'AEXPR_OP_ANY') {
+    // `id = ANY (ARRAY (SELECT id FROM same))` is `id IN (SELECT …)`.
+    const array = nodeOf(rexpr, 'SubLink')
+    if (operator !== '=' || text(array?.['subLinkType']) !== 'ARRAY_SUBLINK') return 'varies'
+    return ofSubLink({ ...array, testexpr: lexpr, subLinkType: 'ANY_SUBLINK' }, place)
+  }
   const same = isSame(lexpr, rexpr, place.reading)
   if (kind === 'AEXPR_DISTINCT') return same ? 'never' : 'varies'
   if (kind === 'AEXPR_NOT_DISTINCT') return same ? 'always' : 'varies'
@@ -176,7 +188,9 @@ function ofComparison(fields: Fields, place: Place): Truth {
   if (kind !== 'AEXPR_OP') return 'varies'
   const isOpen =
     isExtremeBound(operator, rexpr, place.reading) ||
-    isExtremeBound(MIRRORED[operator] ?? '', lexpr, place.reading)
+    isExtremeBound(MIRRORED[operator] ?? '', lexpr, place.reading) ||
+    isNeverNegative(operator, lexpr, rexpr, place.reading) ||
+    isNeverNegative(MIRRORED[operator] ?? '', rexpr, lexpr, place.reading)
   return isOpen ? 'always' : 'varies'
 }
 
