@@ -49,8 +49,6 @@ function withoutOperator({ lexpr, rexpr, name }: Fields, reading: ReadingBuilder
       return right === 1 ? lexpr : left === 1 ? rexpr : undefined
     case '/':
       return right === 1 ? lexpr : undefined
-    case '%':
-      return right === 1 ? ZERO : undefined
     case '||':
       return right === '' ? lexpr : left === '' ? rexpr : undefined
     default:
