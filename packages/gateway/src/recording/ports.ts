@@ -1,5 +1,6 @@
 import type { MaskedColumn } from '../access/masking.ts'
 import type { Principal } from '../access/model.ts'
+import type { LineWriter } from './line-writer.ts'
 
 /**
  * The write-ahead file that everything recorded passes through: one write for all lines of one turn of the event loop,
@@ -9,10 +10,13 @@ export interface Journal {
   /** Queues one line of JSON (no newline in it) for this turn's write. Throws RECORDING_FAILED once writing has failed. */
   append(line: string): void
   /**
-   * The same for a line that nothing waits for, or for which `written` is called: it goes with the next write, and within
-   * some 20 ms if none comes. Lines keep their order.
+   * Begins a line that nothing waits for, or for which `written` is called: it goes with the next write, and within some
+   * 20 ms if none comes. Lines keep their order. It is put together in the journal's own memory, where there is room for
+   * `most` bytes, and is finished before anything else is done with the journal. Throws as `append` does.
    */
-  appendSoon(line: string): void
+  begin(most: number): LineWriter
+  /** The line that was begun is whole. */
+  endSoon(): void
   /** Calls back after this turn's write; with `sync`, after the disk has it. Never before it returns. */
   written(waiter: JournalWaiter, sync: boolean): void
 }

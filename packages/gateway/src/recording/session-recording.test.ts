@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { SallyportError } from '../access/errors.ts'
 import type { Verdict } from '../protocols/contract.ts'
+import { LineWriter } from './line-writer.ts'
 import type { Journal, JournalWaiter } from './ports.ts'
 import { Recordings } from './recordings.ts'
 import { MAX_TEXT, type SessionRecording, type SessionStart } from './session-recording.ts'
@@ -42,8 +43,18 @@ class MemoryJournal implements Journal {
   broken = false
   #waiters: JournalWaiter[] = []
 
-  appendSoon(line: string): void {
-    this.append(line)
+  #begun = new LineWriter(Buffer.alloc(0))
+
+  begin(most: number): LineWriter {
+    if (this.broken) throw new SallyportError('RECORDING_FAILED', 'the journal cannot be written')
+    this.#begun = new LineWriter(Buffer.alloc(most))
+    return this.#begun
+  }
+
+  endSoon(): void {
+    const { memory, at } = this.#begun
+    expect(at).toBeLessThanOrEqual(memory.length)
+    this.lines.push(memory.toString('utf8', 0, at))
   }
 
   append(line: string): void {

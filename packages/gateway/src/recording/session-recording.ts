@@ -1,7 +1,7 @@
 import { SallyportError } from '../access/errors.ts'
 import type { MaskedColumn } from '../access/masking.ts'
 import type { RecordingWaiter, SessionRecorder, Verdict } from '../protocols/contract.ts'
-import { jsonString } from './json-string.ts'
+import { type LineWriter, MAX_NUMBER, MAX_STRING_UNIT, MAX_UTF8 } from './line-writer.ts'
 import type { Journal, RecordedEvent } from './ports.ts'
 
 /** What is known of a session when its recording opens. */
@@ -13,6 +13,22 @@ export type SessionStart = Extract<RecordedEvent, { kind: 'start' }>['session']
  */
 export const MAX_TEXT = 1024 * 1024
 
+const AT = Buffer.from(',"at":')
+const TEXT = Buffer.from(',"k":"statement","text":')
+const DENIED_TEXT = Buffer.from(',"k":"statement","deny":1,"text":')
+const DECISION = Buffer.from(',"d":')
+const EXECUTE_OF = Buffer.from(',"k":"execute","of":')
+const PARAMETERS = Buffer.from(',"p":')
+const RESULT_OF = Buffer.from(',"k":"result","of":')
+const ROWS = Buffer.from(',"rows":')
+const BYTES = Buffer.from(',"bytes":')
+const MICROSECONDS = Buffer.from(',"us":')
+const TAG = Buffer.from(',"tag":')
+const CLOSE = Buffer.from('}')
+
+/** Bytes of the names above that one line can hold, and of its numbers. */
+const ROOM = 80 + 6 * MAX_NUMBER
+
 /** Where a recording that cannot be ended says so. */
 export interface RecordingLog {
   error(details: object, message: string): void
@@ -20,7 +36,7 @@ export interface RecordingLog {
 
 /**
  * One session's recording: every event is a line of JSON in the journal, `{"s":session,"n":number,"at":epoch ms,"k":kind,
- * …}`. Lines are put together by hand, for these methods are called for every statement and every result.
+ * …}`. Those of statements and results are put together byte by byte.
  *
  * All methods but `seal` and `written` throw RECORDING_FAILED once the journal cannot be written.
  */
@@ -30,7 +46,10 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   readonly #now: () => number
   readonly #id: string
   readonly #sync: boolean
-  readonly #head: string
+  /** How every line begins. */
+  readonly #head: Buffer
+  /** Of the last verdict: the next one is mostly the same. */
+  #json = { text: '', bytes: Buffer.alloc(0) }
   #next = 0
   #sealed = false
   /** Set when something could not be kept whole: nothing of this session is forwarded any more. */
@@ -47,7 +66,7 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     this.#now = services.now
     this.#id = start.id
     this.#sync = strict
-    this.#head = `{"s":${jsonString(start.id)},"n":`
+    this.#head = Buffer.from(`{"s":${JSON.stringify(start.id)},"n":`)
     this.#append(`,"k":"start","session":${JSON.stringify(start)}}`)
   }
 
@@ -55,14 +74,24 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   statement(text: string, verdict: Verdict): number {
     this.#mustBeOpen()
     if (text.length > MAX_TEXT) return this.#tooLong(text, verdict)
-    const denied = isDenied(verdict) ? ',"deny":1' : ''
-    return this.#appendSoon(`,"k":"statement"${denied},"text":${jsonString(text)},"d":${verdict.json}}`)
+    const json = this.#jsonOf(verdict)
+    const line = this.#begin(text.length * MAX_STRING_UNIT + json.length)
+    line.copy(isDenied(verdict) ? DENIED_TEXT : TEXT)
+    line.string(text)
+    line.copy(DECISION)
+    line.copy(json)
+    return this.#end(line)
   }
 
   /** @throws SallyportError RECORDING_FAILED */
   execute(statement: number, parameters: string): number {
     this.#mustBeOpen()
-    return this.#appendSoon(`,"k":"execute","of":${statement},"p":${parameters}}`)
+    const line = this.#begin(parameters.length * MAX_UTF8)
+    line.copy(EXECUTE_OF)
+    line.number(statement)
+    line.copy(PARAMETERS)
+    line.json(parameters)
+    return this.#end(line)
   }
 
   /** A result that comes after the end is of nobody's statement any more and is left out. */
@@ -77,11 +106,22 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   ): void {
     if (this.#sealed) return
     const hidden = masked === undefined ? '' : `,"masked":${maskedJson(masked)}`
-    const error = sqlstate === undefined ? '' : `,"sqlstate":${jsonString(sqlstate)}`
+    const error = sqlstate === undefined ? '' : `,"sqlstate":${JSON.stringify(sqlstate)}`
     // Nobody waits for it, and a write of its own would double their number.
-    this.#appendSoon(
-      `,"k":"result","of":${of},"rows":${rows},"bytes":${bytes},"us":${microseconds},"tag":${jsonString(tag)}${error}${hidden}}`,
-    )
+    const line = this.#begin(tag.length * MAX_STRING_UNIT + (error.length + hidden.length) * MAX_UTF8)
+    line.copy(RESULT_OF)
+    line.number(of)
+    line.copy(ROWS)
+    line.number(rows)
+    line.copy(BYTES)
+    line.number(bytes)
+    line.copy(MICROSECONDS)
+    line.number(microseconds)
+    line.copy(TAG)
+    line.string(tag)
+    line.json(error)
+    line.json(hidden)
+    this.#end(line)
   }
 
   written(waiter: RecordingWaiter): void {
@@ -93,7 +133,7 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   /** The temporary credential that the session runs on. @throws SallyportError RECORDING_FAILED */
   lease(leaseId: string, handle: string): void {
     this.#mustBeOpen()
-    this.#append(`,"k":"lease","lease":${jsonString(leaseId)},"handle":${jsonString(handle)}}`)
+    this.#append(`,"k":"lease","lease":${JSON.stringify(leaseId)},"handle":${JSON.stringify(handle)}}`)
   }
 
   /**
@@ -105,7 +145,7 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     if (this.#sealed) return
     this.#sealed = true
     try {
-      this.#append(`,"k":"end","reason":${jsonString(reason)}}`)
+      this.#append(`,"k":"end","reason":${JSON.stringify(reason)}}`)
     } catch (error) {
       this.#log.error({ err: error, session: this.#id, reason }, 'the end of a session could not be recorded')
     }
@@ -139,16 +179,29 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   #append(rest: string): number {
     const number = this.#next
     this.#next = number + 1
-    this.#journal.append(`${this.#head}${number},"at":${this.#now()}${rest}`)
+    this.#journal.append(`${this.#head.toString()}${number},"at":${this.#now()}${rest}`)
     return number
   }
 
-  /** For what is followed by `written`, and for what nobody waits for. */
-  #appendSoon(rest: string): number {
-    const number = this.#next
-    this.#next = number + 1
-    this.#journal.appendSoon(`${this.#head}${number},"at":${this.#now()}${rest}`)
-    return number
+  /** Begins a line that goes with the next write; `most`: bytes of what is in it beside names and numbers. */
+  #begin(most: number): LineWriter {
+    const line = this.#journal.begin(this.#head.length + ROOM + most)
+    line.copy(this.#head)
+    line.number(this.#next)
+    line.copy(AT)
+    line.number(this.#now())
+    return line
+  }
+
+  #end(line: LineWriter): number {
+    line.copy(CLOSE)
+    this.#journal.endSoon()
+    return this.#next++
+  }
+
+  #jsonOf({ json }: Verdict): Buffer {
+    if (json !== this.#json.text) this.#json = { text: json, bytes: Buffer.from(json) }
+    return this.#json.bytes
   }
 
   #mustBeOpen(): void {

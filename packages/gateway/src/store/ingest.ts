@@ -42,6 +42,12 @@ export class JournalIngest {
   #timer: NodeJS.Timeout | undefined
   #failing = false
   #stopped = false
+  /**
+   * Made once: new memory of this size for every chunk would make the garbage collector mark the whole heap each time, in
+   * the process that serves the sessions.
+   */
+  readonly #chunk = new KeptMemory(CHUNK_BYTES)
+  readonly #lines = new KeptMemory(CHUNK_BYTES)
 
   constructor(options: {
     readonly store: Pick<Store, 'db'>
@@ -150,14 +156,15 @@ export class JournalIngest {
     if (at < end) {
       await using handle = await open(join(this.#journal.dir, file))
       for (;;) {
-        const text = await wholeLines(handle, at, end)
+        const text = await wholeLines(handle, at, end, this.#chunk)
         if (text === undefined) break
         const scan = new JournalScan(text)
         while (!scan.advance(SLICE_BYTES)) await setImmediate()
         const digest = scan.digest()
         if (digest.damaged > 0)
           this.#log.warn({ file, lines: digest.damaged }, 'damaged journal lines left out')
-        await writeDigest(this.#store.db, digest, text, { file, offset: at + text.length })
+        const read = { file, offset: at + text.length }
+        await writeDigest(this.#store.db, digest, text, this.#lines.of(text.length), read)
         at += text.length
         positions.set(file, at)
         this.#journal.ingested({ file, offset: at })
@@ -196,14 +203,36 @@ export class JournalIngest {
 }
 
 /** What stands between `from` and `end`, up to the last newline; undefined when there is no whole line (any more). */
-async function wholeLines(handle: FileHandle, from: number, end: number): Promise<Buffer | undefined> {
+async function wholeLines(
+  handle: FileHandle,
+  from: number,
+  end: number,
+  memory: KeptMemory,
+): Promise<Buffer | undefined> {
   if (from >= end) return undefined
   for (let size = CHUNK_BYTES; size <= MAX_LINE_BYTES; size *= 4) {
-    const buffer = Buffer.allocUnsafe(Math.min(size, end - from))
+    const buffer = memory.of(Math.min(size, end - from))
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
     const newline = buffer.subarray(0, bytesRead).lastIndexOf(0x0a)
     if (newline >= 0) return buffer.subarray(0, newline + 1)
     if (bytesRead < size) return undefined
   }
   throw new Error(`a journal line at ${from} is longer than ${MAX_LINE_BYTES} bytes`)
+}
+
+/** Memory that is used again: whoever was given it before is done with it. */
+class KeptMemory {
+  readonly #size: number
+  #kept: Buffer | undefined
+
+  /** `size`: what is kept. More is made when it is needed, and not kept. */
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  of(length: number): Buffer {
+    if (length > this.#size) return Buffer.allocUnsafeSlow(length)
+    this.#kept ??= Buffer.allocUnsafeSlow(this.#size)
+    return this.#kept.subarray(0, length)
+  }
 }

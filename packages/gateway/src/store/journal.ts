@@ -1,5 +1,6 @@
 import { closeSync, fdatasync, fdatasyncSync, mkdirSync, writeSync } from 'node:fs'
 import { SallyportError } from '../access/errors.ts'
+import { LineWriter, MAX_UTF8 } from '../recording/line-writer.ts'
 import type { Journal, JournalWaiter } from '../recording/ports.ts'
 import { createJournalFile, journalFiles, nextJournalFile } from './journal-file.ts'
 
@@ -11,8 +12,6 @@ const MAX_BACKLOG_BYTES = 1024 * 1024 * 1024
 const QUEUE_BYTES = 64 * 1024
 /** How long a line that nothing waits for may wait for company, in milliseconds. */
 const SOON_MS = 20
-/** Bytes of UTF-8 that one UTF-16 unit can become. */
-const MAX_UTF8 = 3
 const NEWLINE = 0x0a
 
 /** Where in the journal something is: a file's name and a byte offset in it. Names sort in the order of writing. */
@@ -35,8 +34,9 @@ export class FileJournal implements Journal {
   #fd: number
   #file: string
   #offset = 0
-  readonly #queue = Buffer.allocUnsafeSlow(QUEUE_BYTES)
-  #queued = 0
+  readonly #queue = new LineWriter(Buffer.allocUnsafeSlow(QUEUE_BYTES))
+  /** Where the current line is written: at the end of the queue, or in memory of its own that it needs. */
+  #begun = this.#queue
   /** For this turn's write. */
   #waiting: JournalWaiter[] = []
   #waitingForDisk: JournalWaiter[] = []
@@ -81,12 +81,23 @@ export class FileJournal implements Journal {
   }
 
   append(line: string): void {
-    this.#add(line)
+    this.begin(line.length * MAX_UTF8).json(line)
+    this.#end()
     this.#schedule()
   }
 
-  appendSoon(line: string): void {
-    this.#add(line)
+  begin(most: number): LineWriter {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#backlog > this.#maxBacklogBytes) {
+      throw recordingFailed('the database has been away for so long that the journal is full')
+    }
+    if (most >= QUEUE_BYTES - this.#queue.at) this.#write()
+    this.#begun = most < QUEUE_BYTES ? this.#queue : new LineWriter(Buffer.allocUnsafeSlow(most + 1))
+    return this.#begun
+  }
+
+  endSoon(): void {
+    this.#end()
     if (this.#scheduled || this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
@@ -94,17 +105,15 @@ export class FileJournal implements Journal {
     }, SOON_MS)
   }
 
-  #add(line: string): void {
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#backlog > this.#maxBacklogBytes) {
-      throw recordingFailed('the database has been away for so long that the journal is full')
+  #end(): void {
+    const line = this.#begun
+    if (line.at >= line.memory.length) {
+      // Nothing that is written from here on could be read.
+      this.#failure = recordingFailed('a line was longer than it was said to become')
+      throw this.#failure
     }
-    const most = line.length * MAX_UTF8 + 1
-    if (most > QUEUE_BYTES - this.#queued) this.#write()
-    if (most > QUEUE_BYTES) return this.#writeBytes(Buffer.from(`${line}\n`))
-    const end = this.#queued + this.#queue.write(line, this.#queued)
-    this.#queue[end] = NEWLINE
-    this.#queued = end + 1
+    line.memory[line.at++] = NEWLINE
+    if (line !== this.#queue) this.#writeBytes(line.memory.subarray(0, line.at))
   }
 
   written(waiter: JournalWaiter, sync: boolean): void {
@@ -154,7 +163,7 @@ export class FileJournal implements Journal {
 
   #turn(): void {
     this.#scheduled = false
-    if (this.#queued > 0) this.#write()
+    if (this.#queue.at > 0) this.#write()
     const failure = this.#failure
     const waiting = this.#waiting
     this.#waiting = []
@@ -173,9 +182,9 @@ export class FileJournal implements Journal {
   }
 
   #write(): void {
-    const queued = this.#queued
-    this.#queued = 0
-    this.#writeBytes(this.#queue.subarray(0, queued))
+    const { memory, at } = this.#queue
+    this.#queue.at = 0
+    this.#writeBytes(memory.subarray(0, at))
   }
 
   #writeBytes(bytes: Buffer): void {

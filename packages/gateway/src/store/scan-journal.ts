@@ -53,15 +53,16 @@ const END = Buffer.from('end"')
 /** Ids are shorter; a line in which none ends by here is damaged. */
 const MAX_ID = 64
 
-/** The lines of one session out of what was scanned, joined by newlines. */
-export function linesOf({ ranges }: SessionChange, bytes: Buffer): Buffer {
-  let length = 0
-  for (let i = 0; i < ranges.length; i += 2) length += (ranges[i + 1] ?? 0) - (ranges[i] ?? 0)
-  const lines = Buffer.allocUnsafe(length)
-  let at = 0
-  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(lines, at, ranges[i], ranges[i + 1])
+/**
+ * The lines of one session out of what was scanned, joined by newlines.
+ * @param memory where they are put together, unless they already stand in one piece
+ */
+export function linesOf({ ranges }: SessionChange, bytes: Buffer, memory: Buffer): Buffer {
   // Each range ends with its newline; the last one's belongs to nothing.
-  return lines.subarray(0, -1)
+  if (ranges.length === 2) return bytes.subarray(ranges[0], (ranges[1] ?? 1) - 1)
+  let at = 0
+  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(memory, at, ranges[i], ranges[i + 1])
+  return memory.subarray(0, at - 1)
 }
 
 /**

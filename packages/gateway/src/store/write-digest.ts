@@ -3,23 +3,27 @@ import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { JournalPosition } from './journal.ts'
 import { packLines } from './packed-lines.ts'
-import { type Digest, linesOf, type StartedSession } from './scan-journal.ts'
+import { type Digest, linesOf, type SessionChange, type StartedSession } from './scan-journal.ts'
 import type { Schema } from './schema.ts'
 import { type AlarmEvent, takeAlarms } from './take-alarms.ts'
 
 /** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 14. */
 const ROWS_AT_ONCE = 4_000
 
-/** Writes one digest of `bytes` and how far the journal is read, all or nothing. */
+/**
+ * Writes one digest of `bytes` and how far the journal is read, all or nothing.
+ * @param memory as long as `bytes`, to put lines together in
+ */
 export async function writeDigest(
   db: Kysely<Schema>,
   digest: Digest,
   bytes: Buffer,
+  memory: Buffer,
   read: JournalPosition,
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     await insertStarts(transaction, digest.starts)
-    await insertEvents(transaction, digest, bytes)
+    await insertEvents(transaction, digest, bytes, memory)
     await updateSessions(transaction, digest)
     await insertAudit(transaction, digest)
     await transaction
@@ -56,14 +60,25 @@ async function insertStarts(db: Kysely<Schema>, starts: readonly StartedSession[
   }
 }
 
-async function insertEvents(db: Kysely<Schema>, digest: Digest, bytes: Buffer): Promise<void> {
+async function insertEvents(
+  db: Kysely<Schema>,
+  digest: Digest,
+  bytes: Buffer,
+  memory: Buffer,
+): Promise<void> {
+  let used = 0
+  const lines = (change: SessionChange): Buffer => {
+    const its = linesOf(change, bytes, memory.subarray(used))
+    used += its.length + 1
+    return its
+  }
   for (const some of slices([...digest.sessions])) {
     const rows = await Promise.all(
       some.map(async ([id, change]) => ({
         session_id: id,
         first_n: change.firstN,
         last_n: change.lastN,
-        lines: await packLines(linesOf(change, bytes)),
+        lines: await packLines(lines(change)),
       })),
     )
     await db
