@@ -35,6 +35,7 @@ export class Catalogs implements Disposable {
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #used = new Map<string, { readonly target: Target; readonly at: number }>()
   readonly #look: NodeJS.Timeout
+  #changes = 0
 
   /**
    * `onChange`: what was made for the catalog of the target of that name, as it was, may no longer fit. `now`: epoch
@@ -55,6 +56,11 @@ export class Catalogs implements Disposable {
     if (known === undefined) return (await this.#refresh(target)).catalog
     if (this.#now() - known.readAt > STALE_MS) void this.#refresh(target).catch(() => undefined)
     return known.catalog
+  }
+
+  /** Counts up whenever `current` may answer otherwise than before, for those who ask it with every message. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** The catalog that `of` gave or a newer one. */
@@ -90,6 +96,7 @@ export class Catalogs implements Disposable {
    * @param isSame whether a target is what it was, so that its catalog can be kept
    */
   forget(isSame: (target: Target) => boolean = () => false): void {
+    this.#changes++
     for (const [name, { target }] of this.#used) {
       if (isSame(target)) continue
       this.#used.delete(name)
@@ -131,6 +138,7 @@ export class Catalogs implements Disposable {
     const known = { target, catalog, generation, readAt: this.#now() }
     if (!isCurrent()) return known
     this.#known.set(target.name, known)
+    this.#changes++
     if (before !== undefined && changed) this.#onChange(target.name)
     return known
   }

@@ -83,7 +83,10 @@ export class SessionGuard implements Guard {
   readonly #usage: UsagePage
   readonly #masks: GuardMasks
   readonly #onAlarm: (verdict: Verdict, operations: readonly string[], text: string) => void
-  #hidden: { epoch: number; at: number; columns: HiddenColumns | undefined } | undefined
+  #hidden: { epoch: number; until: number; columns: HiddenColumns | undefined } | undefined
+  #current: { readonly catalog: Catalog; readonly generation: number }
+  /** `Catalogs.changes` when `#current` was looked up. */
+  #changes = -1
   #cache: VerdictCache | undefined
   #cacheEpoch = -1
 
@@ -122,6 +125,7 @@ export class SessionGuard implements Guard {
     this.#catalogs = options.catalogs
     this.#shared = options.verdicts
     this.#catalog = options.catalog
+    this.#current = { catalog: options.catalog, generation: 0 }
     this.#metrics = options.metrics
     this.#approvals = new SessionApprovals({
       ...options.approvals,
@@ -139,23 +143,22 @@ export class SessionGuard implements Guard {
   }
 
   get epoch(): number {
-    return this.#point.epoch * GENERATIONS + (this.#catalogs.current(this.#target)?.generation ?? 0)
+    return this.#point.epoch * GENERATIONS + this.#currentCatalog().generation
   }
 
   get catalog(): Catalog {
-    return this.#catalogs.current(this.#target)?.catalog ?? this.#catalog
+    return this.#currentCatalog().catalog
   }
 
   get hidden(): HiddenColumns | undefined {
     const { epoch } = this
     const known = this.#hidden
     // The clock is only looked at where the answer hangs on it: this is asked for every execution.
-    const isFresh = this.#reusable() || Date.now() - (known?.at ?? 0) < HIDDEN_MS
-    if (known?.epoch === epoch && isFresh) return known.columns
-    const now = Date.now()
+    if (known?.epoch === epoch && (known.until === Infinity || Date.now() < known.until)) return known.columns
+    const until = this.#reusable() ? Infinity : Date.now() + HIDDEN_MS
     const isHidden = hiddenWhatever(this.#point, this.#principal, this.#target, this.#now())
     const columns = isHidden && hiddenColumns(this.catalog, isHidden)
-    this.#hidden = { epoch, at: now, columns }
+    this.#hidden = { epoch, until, columns }
     return columns
   }
 
@@ -245,6 +248,16 @@ export class SessionGuard implements Guard {
         ...rules,
       }),
     }
+  }
+
+  /** Looked up only when something has changed: every message of the client's asks for it, some more than once. */
+  #currentCatalog(): { readonly catalog: Catalog; readonly generation: number } {
+    const { changes } = this.#catalogs
+    if (changes !== this.#changes) {
+      this.#changes = changes
+      this.#current = this.#catalogs.current(this.#target) ?? { catalog: this.#catalog, generation: 0 }
+    }
+    return this.#current
   }
 
   #now(): AccessContext {

@@ -50,6 +50,11 @@ const START = Buffer.from('start"')
 const LEASE = Buffer.from('lease"')
 const END = Buffer.from('end"')
 
+/** Sessions that write at the same time are found without their ids being made strings. */
+const RECENT = 256
+/** Bytes of an id that say where it is looked for. */
+const HASHED = 4
+
 /** Ids are shorter; a line in which none ends by here is damaged. */
 const MAX_ID = 64
 
@@ -77,10 +82,11 @@ export class JournalScan {
   readonly #audit: { at: number; event: string }[] = []
   /** Where the crash of a host has left zeros, every line is looked through for them; otherwise none is. */
   readonly #hasZeros: boolean
-  /** The session of the line before, and where its id is: most lines are of the same one. */
-  #last: SessionChange | undefined
-  #lastId = 0
-  #lastIdLength = 0
+  /** Sessions of lines before, and where their ids are: most lines are of one of them. */
+  readonly #recent: (
+    | { readonly id: number; readonly length: number; readonly change: SessionChange }
+    | undefined
+  )[] = Array.from({ length: RECENT })
   #damaged = 0
   /** The number that `#digits` read last. */
   #number = 0
@@ -178,13 +184,13 @@ export class JournalScan {
   }
 
   #changeOf(idStart: number, idEnd: number, n: number): SessionChange {
-    const bytes = this.#bytes
     const length = idEnd - idStart
-    const last = this.#last
-    if (last !== undefined && length === this.#lastIdLength && this.#same(this.#lastId, idStart, length)) {
-      return last
+    const place = this.#placeOf(idStart, idEnd)
+    const known = this.#recent[place]
+    if (known !== undefined && known.length === length && this.#same(known.id, idStart, length)) {
+      return known.change
     }
-    const id = bytes.toString('latin1', idStart, idEnd)
+    const id = this.#bytes.toString('latin1', idStart, idEnd)
     let change = this.#sessions.get(id)
     if (change === undefined) {
       change = {
@@ -201,10 +207,16 @@ export class JournalScan {
       }
       this.#sessions.set(id, change)
     }
-    this.#last = change
-    this.#lastId = idStart
-    this.#lastIdLength = length
+    this.#recent[place] = { id: idStart, length, change }
     return change
+  }
+
+  /** Ids are random at their end. */
+  #placeOf(idStart: number, idEnd: number): number {
+    let hash = 0
+    for (let at = Math.max(idStart, idEnd - HASHED); at < idEnd; at++)
+      hash = hash * 31 + (this.#bytes[at] ?? 0)
+    return hash % RECENT
   }
 
   #same(one: number, other: number, length: number): boolean {

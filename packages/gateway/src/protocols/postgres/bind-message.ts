@@ -62,7 +62,8 @@ export class BindMessage {
         approved = { verdict: asked.verdict, number }
       } else approval.decidedOtherwise()
     }
-    const tokens = (approved?.verdict ?? prepared.verdict).masks?.[0]?.parameters
+    const { masks } = approved?.verdict ?? prepared.verdict
+    const tokens = masks?.[0]?.parameters
     if (tokens !== undefined) {
       if (next - at > MAX_STATEMENT) return replaced.refuse(tooLong(next - at), ENTRY.bind)
       if (next > end) return 'incomplete'
@@ -71,13 +72,15 @@ export class BindMessage {
     const parameters = recorded
       ? bindParametersJson(bytes, target.next, next)
       : JSON.stringify([`… ${next - at} bytes of parameters`])
+    // Whether its rows are looked at; where that turns out later, the target is asked what they are made of.
+    const isLookedAt = masks !== undefined || state.guard.hidden !== undefined
     const portal: Portal = {
       kind: 'portal',
       prepared,
       names: bareNames,
       parameters,
       approved,
-      formats: recorded ? readResultFormats(bytes, target.next, next) : undefined,
+      formats: recorded && isLookedAt ? readResultFormats(bytes, target.next, next) : undefined,
       result: undescribed(),
       masks: undefined,
     }

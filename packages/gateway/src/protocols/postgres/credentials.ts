@@ -154,7 +154,9 @@ export class PostgresRoleIssuer implements CredentialIssuer {
         const fingerprint = await catalogFingerprint(query)
         if (fingerprint === before?.fingerprint) return before
         const catalog = await readCatalog(query)
-        return { fingerprint: isComplete(catalog) ? fingerprint : '', catalog }
+        // The server's configuration is of no moment: it may have been reloaded between the two.
+        const isOfThis = isComplete(catalog) && fingerprint === (await catalogFingerprint(query))
+        return { fingerprint: isOfThis ? fingerprint : '', catalog }
       })
       // A table that was dropped and made again has lost its grants.
       if (now.catalog.version !== this.#known?.catalog.version) this.#capabilities.forget()

@@ -209,8 +209,8 @@ export class InFlight {
   }
 }
 
-/** It was skipped: whoever needs it has to ask again. */
-function forgetDescription({ prepared, portal }: Described): void {
+/** It was skipped, or not looked at: whoever needs it has to ask again. */
+export function forgetDescription({ prepared, portal }: Described): void {
   if (prepared !== undefined) forgetUnanswered(prepared.result)
   if (portal !== undefined) forgetUnanswered(portal.result)
 }

@@ -1,7 +1,7 @@
 import { SallyportError } from '../../access/errors.ts'
 import type { MaskedColumn, ResultMasks } from '../../access/masking.ts'
 import type { FrontendState } from './frontend-state.ts'
-import { type Described, ENTRY, type Expected } from './in-flight.ts'
+import { type Described, ENTRY, type Expected, forgetDescription } from './in-flight.ts'
 import { copyClosed, CopyMasker } from './mask-copy.ts'
 import { planCopy, planRows } from './mask-plan.ts'
 import { RowMasker } from './mask-rows.ts'
@@ -66,7 +66,10 @@ export class AnswerMasker {
     const { inFlight, guard } = this.#state
     const { expected } = inFlight
     if (inFlight.kind === ENTRY.describe) {
-      if (expected?.kind === 'describe') keep(expected, decodeRowDescription(bytes, start, end))
+      if (expected?.kind !== 'describe') return
+      // Most sessions have nothing hidden from them. When that changes, the target is asked again.
+      if (guard.hidden === undefined && !masksAny(expected)) forgetDescription(expected)
+      else keep(expected, decodeRowDescription(bytes, start, end))
       return
     }
     this.#isPlanned = true
@@ -184,6 +187,12 @@ function hidesTexts(expected: Expected): boolean {
     case 'describe':
       return anyHides((expected.portal?.prepared ?? expected.prepared)?.verdict.masks)
   }
+}
+
+/** Whether there are masks on what is described. */
+function masksAny({ prepared, portal }: Described): boolean {
+  const masks = portal?.masks ?? (portal?.approved ?? portal?.prepared ?? prepared)?.verdict.masks
+  return masks !== undefined
 }
 
 function anyHides(masks: readonly ResultMasks[] | undefined): boolean {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Socket } from 'node:net'
 import { SallyportError } from '../../access/errors.ts'
-import type { Guard } from '../contract.ts'
+import type { Guard, RecordingWaiter } from '../contract.ts'
 import type { ChunkReader } from '../wire/chunk-reader.ts'
 import { readChunks } from '../wire/chunk-reader.ts'
 import { Backend, MAX_BACKEND_MESSAGE } from './backend.ts'
@@ -58,8 +58,12 @@ class Relay {
   readonly #reject: (error: SallyportError) => void
   /** What this chunk has for the target. */
   #batch: Buffer[] = []
-  /** Batches that wait for the recording. */
-  #unrecorded = 0
+  /** Batches that wait for the recording, which keeps their order. */
+  readonly #unrecorded: Buffer[][] = []
+  readonly #waiter: RecordingWaiter = {
+    recorded: () => this.#toTarget(this.#unrecorded.shift() ?? []),
+    unrecorded: (error) => this.#fail(error),
+  }
   readonly #holds = new Set<Hold>()
   readonly #targetHolds = new Set<TargetHold>()
   #leaving = false
@@ -107,7 +111,7 @@ class Relay {
       readSize: CLIENT_READ,
       maxCarry: 2 * MAX_STATEMENT,
       consume: (bytes, start, end) => this.#fromClient(bytes, start, end),
-      inUse: () => this.#unrecorded > 0 || this.#target.stream.writableLength > 0,
+      inUse: () => this.#unrecorded.length > 0 || this.#target.stream.writableLength > 0,
       onEnd: (error) => this.#clientEnded(error),
     })
     this.#target = upstream.readChunks({
@@ -133,18 +137,14 @@ class Relay {
     const batch = this.#batch
     if (batch.length > 0) {
       this.#batch = []
-      this.#unrecorded++
-      this.#guard.recorder.written({
-        recorded: () => this.#toTarget(batch),
-        unrecorded: (error) => this.#fail(error),
-      })
+      this.#unrecorded.push(batch)
+      this.#guard.recorder.written(this.#waiter)
     }
     return consumed
   }
 
-  /** The events of this batch are written: it may go out. The recording keeps the order. */
+  /** The events of this batch are written: it may go out. */
   #toTarget(batch: readonly Buffer[]): void {
-    this.#unrecorded--
     const { stream } = this.#target
     if (this.#over || !stream.writable) return
     if (batch.length > 1) stream.cork()
