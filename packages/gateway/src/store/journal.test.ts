@@ -119,3 +119,31 @@ test('a waiter that throws does not keep the next one waiting', async () => {
   expect(await thrown).toMatchObject({ message: 'of a waiter' })
   await journal.close()
 })
+
+test('a line is put together in place, however long it is, and keeps its place among the others', async () => {
+  const journal = new FileJournal({ dir })
+  const long = 'é'.repeat(100_000)
+  journal.append('1')
+  journal.begin(2 * long.length).json(long)
+  journal.endSoon()
+  journal.append('3')
+  await written(journal)
+  await journal.close()
+  expect(content()).toBe(`1\n${long}\n3\n`)
+})
+
+test.each([8, 100_000])(
+  'a line that outgrows its %d bytes is not written, and neither is anything after it',
+  async (most) => {
+    const journal = new FileJournal({ dir })
+    journal.append('whole')
+    await written(journal)
+    const line = journal.begin(most)
+    line.at = line.memory.length
+    expect(() => journal.endSoon()).toThrow('longer than it was said')
+    expect(() => journal.append('more')).toThrow('longer than it was said')
+    await expect(written(journal)).rejects.toThrow('longer than it was said')
+    await journal.close()
+    expect(content()).toBe('whole\n')
+  },
+)

@@ -61,7 +61,7 @@ class Relay {
   /** Batches that wait for the recording, which keeps their order. */
   readonly #unrecorded: Buffer[][] = []
   readonly #waiter: RecordingWaiter = {
-    recorded: () => this.#toTarget(this.#unrecorded.shift() ?? []),
+    recorded: () => this.#toTarget(this.#nextRecorded()),
     unrecorded: (error) => this.#fail(error),
   }
   readonly #holds = new Set<Hold>()
@@ -141,6 +141,12 @@ class Relay {
       this.#guard.recorder.written(this.#waiter)
     }
     return consumed
+  }
+
+  #nextRecorded(): readonly Buffer[] {
+    // Mostly it is the only one, and to take that costs a tenth of moving up what is behind it.
+    const waiting = this.#unrecorded
+    return (waiting.length === 1 ? waiting.pop() : waiting.shift()) ?? []
   }
 
   /** The events of this batch are written: it may go out. */
