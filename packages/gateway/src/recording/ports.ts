@@ -1,6 +1,5 @@
 import type { MaskedColumn } from '../access/masking.ts'
 import type { Principal } from '../access/model.ts'
-import type { LineWriter } from './line-writer.ts'
 
 /**
  * The write-ahead file that everything recorded passes through: one write for all lines of one turn of the event loop,
@@ -14,11 +13,17 @@ export interface Journal {
    * 20 ms if none comes. Lines keep their order. It is put together in the journal's own memory, where there is room for
    * `most` bytes, and is finished before anything else is done with the journal. Throws as `append` does.
    */
-  begin(most: number): LineWriter
+  begin(most: number): JournalLine
   /** The line that was begun is whole. */
   endSoon(): void
   /** Calls back after this turn's write; with `sync`, after the disk has it. Never before it returns. */
   written(waiter: JournalWaiter, sync: boolean): void
+}
+
+/** A line that is being put together: its next byte goes to `memory[at]`. */
+export interface JournalLine {
+  readonly memory: Buffer
+  at: number
 }
 
 export interface JournalWaiter {

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
 import { SallyportError } from '../access/errors.ts'
 import type { Verdict } from '../protocols/contract.ts'
-import { LineWriter } from './line-writer.ts'
-import type { Journal, JournalWaiter } from './ports.ts'
+import type { Journal, JournalLine, JournalWaiter } from './ports.ts'
 import { Recordings } from './recordings.ts'
 import { MAX_TEXT, type SessionRecording, type SessionStart } from './session-recording.ts'
 
@@ -43,11 +42,11 @@ class MemoryJournal implements Journal {
   broken = false
   #waiters: JournalWaiter[] = []
 
-  #begun = new LineWriter(Buffer.alloc(0))
+  #begun: JournalLine = { memory: Buffer.alloc(0), at: 0 }
 
-  begin(most: number): LineWriter {
+  begin(most: number): JournalLine {
     if (this.broken) throw new SallyportError('RECORDING_FAILED', 'the journal cannot be written')
-    this.#begun = new LineWriter(Buffer.alloc(most))
+    this.#begun = { memory: Buffer.alloc(most), at: 0 }
     return this.#begun
   }
 

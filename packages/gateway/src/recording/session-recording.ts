@@ -1,8 +1,16 @@
 import { SallyportError } from '../access/errors.ts'
 import type { MaskedColumn } from '../access/masking.ts'
 import type { RecordingWaiter, SessionRecorder, Verdict } from '../protocols/contract.ts'
-import { type LineWriter, MAX_NUMBER, MAX_STRING_UNIT, MAX_UTF8 } from './line-writer.ts'
-import type { Journal, RecordedEvent } from './ports.ts'
+import type { Journal, JournalLine, RecordedEvent } from './ports.ts'
+import {
+  MAX_NUMBER,
+  MAX_STRING_UNIT,
+  MAX_UTF8,
+  writeBytes,
+  writeJson,
+  writeNumber,
+  writeString,
+} from './write-json.ts'
 
 /** What is known of a session when its recording opens. */
 export type SessionStart = Extract<RecordedEvent, { kind: 'start' }>['session']
@@ -76,10 +84,10 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     if (text.length > MAX_TEXT) return this.#tooLong(text, verdict)
     const json = this.#jsonOf(verdict)
     const line = this.#begin(text.length * MAX_STRING_UNIT + json.length)
-    line.copy(isDenied(verdict) ? DENIED_TEXT : TEXT)
-    line.string(text)
-    line.copy(DECISION)
-    line.copy(json)
+    writeBytes(line, isDenied(verdict) ? DENIED_TEXT : TEXT)
+    writeString(line, text)
+    writeBytes(line, DECISION)
+    writeBytes(line, json)
     return this.#end(line)
   }
 
@@ -87,10 +95,10 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   execute(statement: number, parameters: string): number {
     this.#mustBeOpen()
     const line = this.#begin(parameters.length * MAX_UTF8)
-    line.copy(EXECUTE_OF)
-    line.number(statement)
-    line.copy(PARAMETERS)
-    line.json(parameters)
+    writeBytes(line, EXECUTE_OF)
+    writeNumber(line, statement)
+    writeBytes(line, PARAMETERS)
+    writeJson(line, parameters)
     return this.#end(line)
   }
 
@@ -109,18 +117,18 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     const error = sqlstate === undefined ? '' : `,"sqlstate":${JSON.stringify(sqlstate)}`
     // Nobody waits for it, and a write of its own would double their number.
     const line = this.#begin(tag.length * MAX_STRING_UNIT + (error.length + hidden.length) * MAX_UTF8)
-    line.copy(RESULT_OF)
-    line.number(of)
-    line.copy(ROWS)
-    line.number(rows)
-    line.copy(BYTES)
-    line.number(bytes)
-    line.copy(MICROSECONDS)
-    line.number(microseconds)
-    line.copy(TAG)
-    line.string(tag)
-    line.json(error)
-    line.json(hidden)
+    writeBytes(line, RESULT_OF)
+    writeNumber(line, of)
+    writeBytes(line, ROWS)
+    writeNumber(line, rows)
+    writeBytes(line, BYTES)
+    writeNumber(line, bytes)
+    writeBytes(line, MICROSECONDS)
+    writeNumber(line, microseconds)
+    writeBytes(line, TAG)
+    writeString(line, tag)
+    writeJson(line, error)
+    writeJson(line, hidden)
     this.#end(line)
   }
 
@@ -184,17 +192,17 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   }
 
   /** Begins a line that goes with the next write; `most`: bytes of what is in it beside names and numbers. */
-  #begin(most: number): LineWriter {
+  #begin(most: number): JournalLine {
     const line = this.#journal.begin(this.#head.length + ROOM + most)
-    line.copy(this.#head)
-    line.number(this.#next)
-    line.copy(AT)
-    line.number(this.#now())
+    writeBytes(line, this.#head)
+    writeNumber(line, this.#next)
+    writeBytes(line, AT)
+    writeNumber(line, this.#now())
     return line
   }
 
-  #end(line: LineWriter): number {
-    line.copy(CLOSE)
+  #end(line: JournalLine): number {
+    writeBytes(line, CLOSE)
     this.#journal.endSoon()
     return this.#next++
   }

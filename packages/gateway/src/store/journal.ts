@@ -1,7 +1,6 @@
 import { closeSync, fdatasync, fdatasyncSync, mkdirSync, writeSync } from 'node:fs'
 import { SallyportError } from '../access/errors.ts'
-import { LineWriter, MAX_UTF8 } from '../recording/line-writer.ts'
-import type { Journal, JournalWaiter } from '../recording/ports.ts'
+import type { Journal, JournalLine, JournalWaiter } from '../recording/ports.ts'
 import { createJournalFile, journalFiles, nextJournalFile } from './journal-file.ts'
 
 /** Small enough to be deleted soon, large enough that a new file is rare: minutes of the heaviest load. */
@@ -12,6 +11,8 @@ const MAX_BACKLOG_BYTES = 1024 * 1024 * 1024
 const QUEUE_BYTES = 64 * 1024
 /** How long a line that nothing waits for may wait for company, in milliseconds. */
 const SOON_MS = 20
+/** Bytes of UTF-8 that one UTF-16 unit can become. */
+const MAX_UTF8 = 3
 const NEWLINE = 0x0a
 
 /** Where in the journal something is: a file's name and a byte offset in it. Names sort in the order of writing. */
@@ -34,7 +35,7 @@ export class FileJournal implements Journal {
   #fd: number
   #file: string
   #offset = 0
-  readonly #queue = new LineWriter(Buffer.allocUnsafeSlow(QUEUE_BYTES))
+  readonly #queue: JournalLine = { memory: Buffer.allocUnsafeSlow(QUEUE_BYTES), at: 0 }
   /** Where the current line is written: at the end of the queue, or in memory of its own that it needs. */
   #begun = this.#queue
   /** For this turn's write. */
@@ -81,18 +82,19 @@ export class FileJournal implements Journal {
   }
 
   append(line: string): void {
-    this.begin(line.length * MAX_UTF8).json(line)
+    const begun = this.begin(line.length * MAX_UTF8)
+    begun.at += begun.memory.write(line, begun.at)
     this.#end()
     this.#schedule()
   }
 
-  begin(most: number): LineWriter {
+  begin(most: number): JournalLine {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#backlog > this.#maxBacklogBytes) {
       throw recordingFailed('the database has been away for so long that the journal is full')
     }
     if (most >= QUEUE_BYTES - this.#queue.at) this.#write()
-    this.#begun = most < QUEUE_BYTES ? this.#queue : new LineWriter(Buffer.allocUnsafeSlow(most + 1))
+    this.#begun = most < QUEUE_BYTES ? this.#queue : { memory: Buffer.allocUnsafeSlow(most + 1), at: 0 }
     return this.#begun
   }
 

@@ -1,18 +1,18 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LineWriter, MAX_NUMBER, MAX_STRING_UNIT, MAX_UTF8 } from './line-writer.ts'
+import type { JournalLine } from './ports.ts'
+import { MAX_NUMBER, MAX_STRING_UNIT, MAX_UTF8, writeJson, writeNumber, writeString } from './write-json.ts'
 
 /** What is written into exactly the room that is promised to be enough; one byte stands in front of it. */
-function written(most: number, write: (line: LineWriter) => void): string {
-  const line = new LineWriter(Buffer.alloc(1 + most))
-  line.at = 1
+function written(most: number, write: (line: JournalLine) => void): string {
+  const line = { memory: Buffer.alloc(1 + most), at: 1 }
   write(line)
   expect(line.at).toBeLessThanOrEqual(1 + most)
   return line.memory.toString('utf8', 1, line.at)
 }
 const jsonString = (text: string): string =>
-  written(text.length * MAX_STRING_UNIT + 2, (line) => line.string(text))
-const numberText = (value: number): string => written(MAX_NUMBER, (line) => line.number(value))
+  written(text.length * MAX_STRING_UNIT + 2, (line) => writeString(line, text))
+const numberText = (value: number): string => written(MAX_NUMBER, (line) => writeNumber(line, value))
 
 test.each([
   ['select 1', '"select 1"'],
@@ -49,7 +49,7 @@ test('every single code unit is written as JSON.stringify writes it', () => {
 
 test('JSON that is there already is written as it is', () => {
   for (const text of ['', '["42"]', '["Zoë 東京 😀"]', '[null,""]']) {
-    expect(written(text.length * MAX_UTF8, (line) => line.json(text))).toBe(text)
+    expect(written(text.length * MAX_UTF8, (line) => writeJson(line, text))).toBe(text)
   }
 })
 
