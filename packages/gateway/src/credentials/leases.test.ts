@@ -222,10 +222,7 @@ async function warmed(world: LeaseWorld, count: number): Promise<void> {
   await until(async () => {
     const rows = await world.store.list({ target: 'shop', state: 'issued', limit: 100 })
     expect(rows.filter((row) => row.sessionId === undefined).length).toBe(count)
-    const { rows: sessions } = await server.admin.query(
-      `SELECT FROM pg_stat_activity WHERE usename LIKE 'sp\\_%' AND state = 'idle'`,
-    )
-    expect(sessions.length).toBe(1 + count)
+    expect(world.leases.ready).toBe(count)
   })
 }
 
@@ -474,11 +471,7 @@ test('a lease for one statement is one that could do nothing, made ahead, and is
       const handles = rows.filter((row) => row.sessionId === undefined).map(({ handle }) => handle)
       expect(handles).toHaveLength(1)
       expect(await privileges(handles[0] ?? '')).toEqual([])
-      const { rows: idle } = await server.admin.query(
-        `SELECT FROM pg_stat_activity WHERE usename = $1 AND state = 'idle'`,
-        handles,
-      )
-      expect(idle).toHaveLength(1)
+      expect(world.leases.ready).toBe(1)
       return handles[0]
     })
     await using lease = await forStatement(capability, 'ses_next')

@@ -92,6 +92,11 @@ export class Leases implements AsyncDisposable {
     if (failure !== undefined) throw failure
   }
 
+  /** How many were made ahead of demand, are connected, and wait for it. */
+  get ready(): number {
+    return this.#warm.ready
+  }
+
   /** Newest first. */
   async list(filter: { target?: string; state?: LeaseState; limit: number }): Promise<readonly LeaseRow[]> {
     return await this.#options.store.list(filter)

@@ -51,6 +51,14 @@ export class WarmLeases implements AsyncDisposable {
     this.#timer.unref()
   }
 
+  /** How many are connected, and would be handed out. */
+  get ready(): number {
+    let ready = 0
+    for (const shelf of this.#shelves.values())
+      ready += shelf.ready.filter((lease) => this.#isFresh(lease)).length
+    return ready
+  }
+
   /**
    * A connected lease, if there is one. Marks the capability as in use, and has the gap filled afterwards.
    */
