@@ -1,15 +1,13 @@
-import type { FileHandle } from 'node:fs/promises'
-import { open, unlink } from 'node:fs/promises'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Store } from './database.ts'
 import type { FileJournal } from './journal.ts'
 import { journalFiles } from './journal-file.ts'
-import { JournalScan } from './scan-journal.ts'
 import { reached, storeError } from './store-error.ts'
 import type { StoreLog } from './store-log.ts'
-import { writeDigest } from './write-digest.ts'
+import { StretchThread } from './stretch-thread.ts'
+import { writeStretch } from './write-stretch.ts'
 
 /** The store is filled in quiet moments: when nothing was written for this long, … */
 const QUIET_MS = 200
@@ -19,12 +17,6 @@ const MAX_BEHIND_MS = 5_000
 const MAX_BEHIND_BYTES = 16 * 1024 * 1024
 /** While the store is away there is no hurry. */
 const RETRY_MS = 2_000
-/** Goes into the store in one transaction: with less, the transactions cost more than what is in them. */
-const CHUNK_BYTES = 4 * 1024 * 1024
-/** Scanned in one go: about a millisecond of the event loop that serves the sessions. */
-const SLICE_BYTES = 256 * 1024
-/** The longest line there can be is a statement of the largest message a client may send, escaped; far below this. */
-const MAX_LINE_BYTES = 256 * 1024 * 1024
 
 /**
  * Fills the store from the journal: soon after every write, and at once before reads. Where it is in each file is
@@ -42,12 +34,7 @@ export class JournalIngest {
   #timer: NodeJS.Timeout | undefined
   #failing = false
   #stopped = false
-  /**
-   * Made once: new memory of this size for every chunk would make the garbage collector mark the whole heap each time, in
-   * the process that serves the sessions.
-   */
-  readonly #chunk = new KeptMemory(CHUNK_BYTES)
-  readonly #lines = new KeptMemory(CHUNK_BYTES)
+  readonly #thread = new StretchThread()
 
   constructor(options: {
     readonly store: Pick<Store, 'db'>
@@ -90,6 +77,7 @@ export class JournalIngest {
     clearTimeout(this.#timer)
     await this.drain().catch((error: unknown) => this.#warn(error))
     this.#stopped = true
+    await this.#thread.end()
   }
 
   /** Something was written: waits for a quiet moment, so that sessions at work need not share the processor with us. */
@@ -148,27 +136,21 @@ export class JournalIngest {
   }
 
   async #ingestFile(file: string, positions: Map<string, number>): Promise<void> {
+    const path = join(this.#journal.dir, file)
     const current = this.#journal.position
     // The file that is being written is read up to where it was when we looked; no line is half there.
     const end = file === current.file ? current.offset : Number.MAX_SAFE_INTEGER
     let at = positions.get(file) ?? 0
     this.#journal.ingested({ file, offset: at })
-    if (at < end) {
-      await using handle = await open(join(this.#journal.dir, file))
-      for (;;) {
-        const text = await wholeLines(handle, at, end, this.#chunk)
-        if (text === undefined) break
-        const scan = new JournalScan(text)
-        while (!scan.advance(SLICE_BYTES)) await setImmediate()
-        const digest = scan.digest()
-        if (digest.damaged > 0)
-          this.#log.warn({ file, lines: digest.damaged }, 'damaged journal lines left out')
-        const read = { file, offset: at + text.length }
-        await writeDigest(this.#store.db, digest, text, this.#lines.of(text.length), read)
-        at += text.length
-        positions.set(file, at)
-        this.#journal.ingested({ file, offset: at })
-      }
+    for (;;) {
+      const stretch = at < end ? await this.#thread.read({ path, from: at, end }) : undefined
+      if (stretch === undefined) break
+      if (stretch.damaged > 0)
+        this.#log.warn({ file, lines: stretch.damaged }, 'damaged journal lines left out')
+      at = stretch.to
+      await writeStretch(this.#store.db, stretch, { file, offset: at })
+      positions.set(file, at)
+      this.#journal.ingested({ file, offset: at })
     }
     if (file < current.file) await this.#remove(file, positions)
   }
@@ -199,40 +181,5 @@ export class JournalIngest {
       { reason: cause instanceof Error ? cause.message : 'unknown' },
       'the journal cannot be taken into the store; it is kept and tried again',
     )
-  }
-}
-
-/** What stands between `from` and `end`, up to the last newline; undefined when there is no whole line (any more). */
-async function wholeLines(
-  handle: FileHandle,
-  from: number,
-  end: number,
-  memory: KeptMemory,
-): Promise<Buffer | undefined> {
-  if (from >= end) return undefined
-  for (let size = CHUNK_BYTES; size <= MAX_LINE_BYTES; size *= 4) {
-    const buffer = memory.of(Math.min(size, end - from))
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
-    const newline = buffer.subarray(0, bytesRead).lastIndexOf(0x0a)
-    if (newline >= 0) return buffer.subarray(0, newline + 1)
-    if (bytesRead < size) return undefined
-  }
-  throw new Error(`a journal line at ${from} is longer than ${MAX_LINE_BYTES} bytes`)
-}
-
-/** Memory that is used again: whoever was given it before is done with it. */
-class KeptMemory {
-  readonly #size: number
-  #kept: Buffer | undefined
-
-  /** `size`: what is kept. More is made when it is needed, and not kept. */
-  constructor(size: number) {
-    this.#size = size
-  }
-
-  of(length: number): Buffer {
-    if (length > this.#size) return Buffer.allocUnsafeSlow(length)
-    this.#kept ??= Buffer.allocUnsafeSlow(this.#size)
-    return this.#kept.subarray(0, length)
   }
 }

@@ -59,21 +59,9 @@ const HASHED = 4
 const MAX_ID = 64
 
 /**
- * The lines of one session out of what was scanned, joined by newlines.
- * @param memory where they are put together, unless they already stand in one piece
- */
-export function linesOf({ ranges }: SessionChange, bytes: Buffer, memory: Buffer): Buffer {
-  // Each range ends with its newline; the last one's belongs to nothing.
-  if (ranges.length === 2) return bytes.subarray(ranges[0], (ranges[1] ?? 1) - 1)
-  let at = 0
-  for (let i = 0; i < ranges.length; i += 2) at += bytes.copy(memory, at, ranges[i], ranges[i + 1])
-  return memory.subarray(0, at - 1)
-}
-
-/**
- * Sorts whole journal lines by session and counts. Tens of thousands of lines a second pass here in the process that
- * serves the sessions, so a line's bytes are looked at, not parsed: we write them ourselves, with `s`, `n`, `at` and `k`
- * first, and in results `of`, `rows` and `bytes` next. Only `start`, `lease` and `end`, once per session each, are parsed.
+ * Sorts whole journal lines by session and counts. Tens of thousands of lines a second pass here beside the sessions, so
+ * a line's bytes are looked at, not parsed: we write them ourselves, with `s`, `n`, `at` and `k` first, and in results
+ * `of`, `rows` and `bytes` next. Only `start`, `lease` and `end`, once per session each, are parsed.
  */
 export class JournalScan {
   readonly #bytes: Buffer
@@ -90,7 +78,6 @@ export class JournalScan {
   #damaged = 0
   /** The number that `#digits` read last. */
   #number = 0
-  #at = 0
 
   /** `bytes` ends with a newline. */
   constructor(bytes: Buffer) {
@@ -98,23 +85,15 @@ export class JournalScan {
     this.#hasZeros = bytes.includes(0)
   }
 
-  /** Scans the lines that begin within the next `length` bytes. @returns whether that was the last of them */
-  advance(length: number): boolean {
+  /** What all its lines come to. */
+  digest(): Digest {
     const bytes = this.#bytes
-    const end = Math.min(this.#at + length, bytes.length)
-    let from = this.#at
-    while (from < end) {
+    for (let from = 0; from < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, from)
       const to = newline === -1 ? bytes.length : newline
       if (to > from && !this.#line(from, to)) this.#damaged++
       from = to + 1
     }
-    this.#at = from
-    return from >= bytes.length
-  }
-
-  /** What was found so far. */
-  digest(): Digest {
     return { starts: this.#starts, sessions: this.#sessions, audit: this.#audit, damaged: this.#damaged }
   }
 

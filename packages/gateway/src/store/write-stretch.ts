@@ -2,30 +2,25 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { AuditEvent } from '../audit/ports.ts'
 import type { JournalPosition } from './journal.ts'
-import { packLines } from './packed-lines.ts'
-import { type Digest, linesOf, type SessionChange, type StartedSession } from './scan-journal.ts'
+import type { Stretch } from './read-stretch.ts'
+import type { StartedSession } from './scan-journal.ts'
 import type { Schema } from './schema.ts'
 import { type AlarmEvent, takeAlarms } from './take-alarms.ts'
 
 /** PostgreSQL takes 65,535 parameters in one statement; the widest row here has 14. */
 const ROWS_AT_ONCE = 4_000
 
-/**
- * Writes one digest of `bytes` and how far the journal is read, all or nothing.
- * @param memory as long as `bytes`, to put lines together in
- */
-export async function writeDigest(
+/** Writes what a stretch of the journal adds, and how far the journal is read with it, all or nothing. */
+export async function writeStretch(
   db: Kysely<Schema>,
-  digest: Digest,
-  bytes: Buffer,
-  memory: Buffer,
+  stretch: Stretch,
   read: JournalPosition,
 ): Promise<void> {
   await db.transaction().execute(async (transaction) => {
-    await insertStarts(transaction, digest.starts)
-    await insertEvents(transaction, digest, bytes, memory)
-    await updateSessions(transaction, digest)
-    await insertAudit(transaction, digest)
+    await insertStarts(transaction, stretch.starts)
+    await insertEvents(transaction, stretch.sessions)
+    await updateSessions(transaction, stretch.sessions)
+    await insertAudit(transaction, stretch.audit)
     await transaction
       .insertInto('journal_positions')
       .values({ file: read.file, position: read.offset })
@@ -60,27 +55,14 @@ async function insertStarts(db: Kysely<Schema>, starts: readonly StartedSession[
   }
 }
 
-async function insertEvents(
-  db: Kysely<Schema>,
-  digest: Digest,
-  bytes: Buffer,
-  memory: Buffer,
-): Promise<void> {
-  let used = 0
-  const lines = (change: SessionChange): Buffer => {
-    const its = linesOf(change, bytes, memory.subarray(used))
-    used += its.length + 1
-    return its
-  }
-  for (const some of slices([...digest.sessions])) {
-    const rows = await Promise.all(
-      some.map(async ([id, change]) => ({
-        session_id: id,
-        first_n: change.firstN,
-        last_n: change.lastN,
-        lines: await packLines(lines(change)),
-      })),
-    )
+async function insertEvents(db: Kysely<Schema>, sessions: Stretch['sessions']): Promise<void> {
+  for (const some of slices([...sessions])) {
+    const rows = some.map(([id, { firstN, lastN, lines }]) => ({
+      session_id: id,
+      first_n: firstN,
+      last_n: lastN,
+      lines: Buffer.from(lines.buffer),
+    }))
     await db
       .insertInto('session_events')
       .values(rows)
@@ -89,9 +71,9 @@ async function insertEvents(
   }
 }
 
-async function updateSessions(db: Kysely<Schema>, digest: Digest): Promise<void> {
-  if (digest.sessions.size === 0) return
-  const all = [...digest.sessions]
+async function updateSessions(db: Kysely<Schema>, sessions: Stretch['sessions']): Promise<void> {
+  if (sessions.size === 0) return
+  const all = [...sessions]
   const column = <T>(pick: (change: (typeof all)[number][1]) => T): T[] =>
     all.map(([, change]) => pick(change))
   await sql`
@@ -111,9 +93,9 @@ async function updateSessions(db: Kysely<Schema>, digest: Digest): Promise<void>
     WHERE s.id = u.id`.execute(db)
 }
 
-async function insertAudit(db: Kysely<Schema>, digest: Digest): Promise<void> {
+async function insertAudit(db: Kysely<Schema>, audit: Stretch['audit']): Promise<void> {
   const alarms: AlarmEvent[] = []
-  for (const some of slices(digest.audit)) {
+  for (const some of slices(audit)) {
     const rows = some.map(({ at, event }) => {
       const read: AuditEvent = JSON.parse(event)
       const { type, principal } = read
