@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SallyportError } from '../../access/errors.ts'
+import { JOIN_LOCK } from './credentials-capability.ts'
 import type { IssuerConnections } from './credentials-connections.ts'
 import { isPassing } from './credentials-errors.ts'
 import { identifier } from './credentials-names.ts'
@@ -34,7 +35,7 @@ export async function assignRoles(
     const missing = roles.filter((role) => !held.has(role))
     const excess = [...held].filter((role) => !roles.includes(role))
     const changes = [
-      ...(missing.length === 0 ? [] : [`GRANT ${listOf(missing)} TO ${identifier(handle)}`]),
+      ...(missing.length === 0 ? [] : [JOIN_LOCK, `GRANT ${listOf(missing)} TO ${identifier(handle)}`]),
       ...(excess.length === 0 ? [] : [`REVOKE ${listOf(excess)} FROM ${identifier(handle)}`]),
     ]
     if (changes.length === 0) return

@@ -11,6 +11,12 @@ import { identifier, UNPRIVILEGED } from './credentials-names.ts'
  * One role is made at a time per server: two GRANTs on one table at once end in "tuple concurrently updated".
  */
 export const CAPABILITY_LOCK = 'SELECT pg_advisory_xact_lock(1396788556, 1)'
+/**
+ * Held by whoever makes a role a member of a capability's, and alone by whoever drops that one as unused: DROP ROLE ends
+ * without a word the memberships that came about since they were looked for, and a session would be left with nothing.
+ */
+export const JOIN_LOCK = 'SELECT pg_advisory_xact_lock_shared(1396788556, 2)'
+export const LAST_LOOK_LOCK = 'SELECT pg_advisory_xact_lock(1396788556, 2)'
 /** Other people's DDL can still be in the way. */
 const TRIES = 5
 /** A slow caller's deadline must not fail the others that wait for the same role. */

@@ -1,6 +1,6 @@
 import { capabilityOf } from '../../access/capability.ts'
-import { CAPABILITY_LOCK } from './credentials-capability.ts'
-import type { IssuerConnections } from './credentials-connections.ts'
+import { CAPABILITY_LOCK, LAST_LOOK_LOCK } from './credentials-capability.ts'
+import { type IssuerConnections, type Query, Undo } from './credentials-connections.ts'
 import { changeStatements, grantDifference } from './credentials-grants.ts'
 import { ANY_LEASE_ROLE, capabilityRolePrefix, identifier, leaseRolePrefix } from './credentials-names.ts'
 
@@ -66,12 +66,22 @@ export async function dropCapabilityRole(
   role: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  return await connections.transaction(signal, async (query) => {
-    await query(CAPABILITY_LOCK)
-    const unused = await query<{ rolname: string }>(UNUSED, [capabilityRolePrefix(owner), role])
-    if (unused.length === 0) return false
-    const { excess } = await grantDifference(query, role, NOTHING, 0)
-    await query([...changeStatements('REVOKE', excess, role), `DROP ROLE ${identifier(role)}`].join(';\n'))
-    return true
-  })
+  const isUnused = async (query: Query): Promise<boolean> =>
+    (await query(UNUSED, [capabilityRolePrefix(owner), role])).length > 0
+  try {
+    return await connections.transaction(signal, async (query) => {
+      await query(CAPABILITY_LOCK)
+      if (!(await isUnused(query))) return false
+      const { excess } = await grantDifference(query, role, NOTHING, 0)
+      if (excess.length > 0) await query(changeStatements('REVOKE', excess, role).join(';\n'))
+      // As late as can be: every lease that is being made waits for this.
+      await query(LAST_LOOK_LOCK)
+      if (!(await isUnused(query))) throw new Undo()
+      await query(`DROP ROLE ${identifier(role)}`)
+      return true
+    })
+  } catch (error) {
+    if (error instanceof Undo) return false
+    throw error
+  }
 }

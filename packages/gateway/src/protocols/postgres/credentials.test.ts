@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Capability, capabilityOf, type Verb } from '../../access/capability.ts'
 import type { Credential } from '../contract.ts'
@@ -439,6 +440,20 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     })
     await server.admin.query(back.replace('$', holder))
     expect(await leaseRoles()).toEqual([])
+  })
+
+  test("a lease that is made while its capability's role is dropped as unused can do what it says", async () => {
+    await using tidier = new PostgresRoleIssuer(server.target)
+    const able: boolean[] = []
+    for (let round = 0; round < 100; round++) {
+      const tidied = tidier.tidy(OWNER, new Set(), signal)
+      await sleep(round % 10)
+      const credential = await lease(READ)
+      await tidied
+      able.push((await holderOf(credential)) !== '')
+      await issuer.revoke(credential.username, signal)
+    }
+    expect(able).not.toContain(false)
   })
 
   test('tidying leaves roles that are kept or have members', async () => {

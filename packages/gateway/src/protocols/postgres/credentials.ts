@@ -6,7 +6,7 @@ import type { Target } from '../../access/model.ts'
 import { Secret } from '../../access/secret.ts'
 import type { Credential, CredentialIssuer, CredentialPlan } from '../contract.ts'
 import { catalogFingerprint, isComplete, readCatalog } from './catalog.ts'
-import { CapabilityRoles, type IssuerLog } from './credentials-capability.ts'
+import { CapabilityRoles, type IssuerLog, JOIN_LOCK } from './credentials-capability.ts'
 import { IssuerConnections } from './credentials-connections.ts'
 import { issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
 import { assignRoles } from './credentials-assign.ts'
@@ -187,12 +187,13 @@ export class PostgresRoleIssuer implements CredentialIssuer {
 }
 
 /**
- * INHERIT, because a client knows nothing of the capability's role, and could not be told to SET ROLE to it.
+ * INHERIT, because a client knows nothing of the capability's role, and could not be told to SET ROLE to it. Sent as one
+ * query, and so one transaction (PostgreSQL, "Multiple Statements in a Simple Query").
  */
 function createRole(plan: CredentialPlan, holder: string, verifier: string): string {
   if (Number.isNaN(plan.expiresAt.getTime())) throw new SallyportError('LEASE_FAILED', 'a lease needs an end')
   return [
-    `CREATE ROLE ${identifier(plan.handle)} LOGIN INHERIT ${UNPRIVILEGED} CONNECTION LIMIT 1`,
+    `${JOIN_LOCK}; CREATE ROLE ${identifier(plan.handle)} LOGIN INHERIT ${UNPRIVILEGED} CONNECTION LIMIT 1`,
     `VALID UNTIL ${literal(plan.expiresAt.toISOString())}`,
     `PASSWORD ${literal(verifier)} IN ROLE ${identifier(holder)}`,
   ].join(' ')
