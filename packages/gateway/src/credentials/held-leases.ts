@@ -194,9 +194,12 @@ export class HeldLeases {
     }
     try {
       await lease.privileges.add(added)
-    } catch (error) {
-      await takeBack()
-      throw SallyportError.from(error)
+    } catch (thrown) {
+      const error = SallyportError.from(thrown)
+      // What got no answer may still be done, after it was looked whether there is anything to take back.
+      if (error.code === 'TARGET_UNREACHABLE') this.#lose(lease, error)
+      else await takeBack()
+      throw error
     }
     let released: Promise<void> | undefined
     return { release: () => (released ??= takeBack()) }

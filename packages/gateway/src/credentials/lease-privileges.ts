@@ -33,8 +33,7 @@ export class LeasePrivileges {
    */
   async change(capability: Capability, again = false): Promise<void> {
     this.#capability = capability
-    if (again) this.#inForce = ''
-    await this.#bringToTarget()
+    await this.#bringToTarget(again)
   }
 
   /**
@@ -52,8 +51,10 @@ export class LeasePrivileges {
     await this.#bringToTarget()
   }
 
-  #bringToTarget(): Promise<void> {
+  #bringToTarget(again = false): Promise<void> {
     const bringing = this.#last.then(async () => {
+      // Not before: the change that is on its way would take it for done.
+      if (again) this.#inForce = ''
       const capability = this.#capability
       const extra = [...this.#extra]
       const name = nameOf(capability, extra)

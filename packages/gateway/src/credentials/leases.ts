@@ -55,7 +55,13 @@ export class Leases implements AsyncDisposable {
     const ready = this.#warm.take(target, kept)
     if (ready !== undefined) {
       this.#handOut(ready, sessionId, principal)
-      if (kept.hash !== capability.hash) await inTime(this.#held.change(ready, capability, false), signal)
+      try {
+        if (kept.hash !== capability.hash) await inTime(this.#held.change(ready, capability, false), signal)
+      } catch (error) {
+        // Nobody will use it, and nobody else knows of it.
+        void this.#held.end(ready)
+        throw error
+      }
       // What could not be changed is revoked; another one is made in its place.
       if (kept.hash === capability.hash || !ready.signal.aborted) return this.#leaseOf(ready, deadline)
     }

@@ -32,10 +32,13 @@ export class FollowedSessions implements Disposable {
     this.#timer.unref()
   }
 
-  /** Until it is disposed of. Looked at once now: something may have changed while its lease was being made. */
-  follow(session: Followed): Disposable {
+  /**
+   * Until it is disposed of. Looked at once now: something may have changed while its lease was being made.
+   * @param again whether that was the target's catalog
+   */
+  follow(session: Followed, again: boolean): Disposable {
     this.#sessions.add(session)
-    update(session, false)
+    update(session, again)
     return { [Symbol.dispose]: () => void this.#sessions.delete(session) }
   }
 

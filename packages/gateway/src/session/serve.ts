@@ -210,6 +210,7 @@ export async function serve(
         if (reading === undefined) return permitted
         return scopes.scopeOf({ point, principal, target }, reading, permitted, around)
       }
+      const issuedOn = catalogNow()
       await using lease = await services.leases.issue({
         permit,
         capability: capabilityNow(),
@@ -223,12 +224,10 @@ export async function serve(
       lease.signal.addEventListener('abort', () => live.end(SallyportError.from(lease.signal.reason)))
 
       await using upstream = await lease.connect(opening)
-      using _followed = services.followed.follow({
-        target: target.name,
-        lease,
-        capability: capabilityNow,
-        end: (why) => live.end(why),
-      })
+      using _followed = services.followed.follow(
+        { target: target.name, lease, capability: capabilityNow, end: (why) => live.end(why) },
+        catalogNow() !== issuedOn,
+      )
       const downstream = await greeting.admit(permit, upstream, id)
       admitted = true
       using _ = services.metrics.opened(target)

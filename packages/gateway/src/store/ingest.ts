@@ -77,6 +77,8 @@ export class JournalIngest {
     clearTimeout(this.#timer)
     await this.drain().catch((error: unknown) => this.#warn(error))
     this.#stopped = true
+    // A pass that was running may have failed, and set it again.
+    clearTimeout(this.#timer)
     await this.#thread.end()
   }
 

@@ -3,20 +3,26 @@ import type { Capability } from '../../access/capability.ts'
 import { SallyportError } from '../../access/errors.ts'
 import type { Target } from '../../access/model.ts'
 import type { IssuerConnections, Query } from './credentials-connections.ts'
-import { isPassing, issuerError } from './credentials-errors.ts'
+import { isPassingOrGone, issuerError } from './credentials-errors.ts'
 import { changeStatements, describePrivilege, grantDifference, type Privilege } from './credentials-grants.ts'
 import { identifier, UNPRIVILEGED } from './credentials-names.ts'
 
 /**
- * One role is made at a time per server: two GRANTs on one table at once end in "tuple concurrently updated".
+ * One role is made at a time per database: two GRANTs on one table at once end in "tuple concurrently updated".
  */
 export const CAPABILITY_LOCK = 'SELECT pg_advisory_xact_lock(1396788556, 1)'
 /**
- * Held by whoever makes a role a member of a capability's, and alone by whoever drops that one as unused: DROP ROLE ends
- * without a word the memberships that came about since they were looked for, and a session would be left with nothing.
+ * Held by whoever makes a role a member of a capability's. Whoever drops that one as unused takes it alone for the last look:
+ * DROP ROLE ends without a word the memberships that came about since, and their sessions would be left with nothing. Another
+ * database's issuer does not share the lock, and drops only what has no grants.
  */
 export const JOIN_LOCK = 'SELECT pg_advisory_xact_lock_shared(1396788556, 2)'
-export const LAST_LOOK_LOCK = 'SELECT pg_advisory_xact_lock(1396788556, 2)'
+/**
+ * Every lease that is being made waits for it: nobody's lock on the role, and no connection that fell silent, may keep it for
+ * longer than they wait.
+ */
+export const LAST_LOOK_LOCK = `SET LOCAL lock_timeout = '200ms'; SET LOCAL idle_in_transaction_session_timeout = '2s';
+SELECT pg_advisory_xact_lock(1396788556, 2)`
 /** Other people's DDL can still be in the way. */
 const TRIES = 5
 /** A slow caller's deadline must not fail the others that wait for the same role. */
@@ -107,7 +113,7 @@ export class CapabilityRoles {
         this.#warn(role, ungrantable)
         return
       } catch (error) {
-        if (!isPassing(error) || tries === TRIES) {
+        if (!isPassingOrGone(error) || tries === TRIES) {
           throw issuerError(this.#target, 'make the role that holds the grants', error)
         }
         await sleep(10 * tries + Math.random() * 20)

@@ -48,6 +48,9 @@ export class IssuerConnections implements AsyncDisposable {
     })
     // An idle connection that the target closes is replaced when the next one is asked for.
     this.#pool.on('error', () => undefined)
+    // One that breaks while it is used says so twice: to whoever waits for its answer, and as an event that would end the
+    // process if nobody listened.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined))
   }
 
   /**
@@ -67,7 +70,8 @@ export class IssuerConnections implements AsyncDisposable {
   /** Runs `work` in one transaction; rolls back when it throws. `Undo` is for who wants nothing but that. */
   async transaction<T>(signal: AbortSignal, work: (query: Query) => Promise<T>): Promise<T> {
     return await this.#use(signal, async (query) => {
-      await query('BEGIN')
+      // Whatever the target's default is: a later statement must see what others have committed meanwhile.
+      await query('BEGIN ISOLATION LEVEL READ COMMITTED')
       try {
         const result = await work(query)
         await query('COMMIT')

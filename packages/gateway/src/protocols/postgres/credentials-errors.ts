@@ -14,6 +14,9 @@ export const SQLSTATE = {
  */
 const PASSING = new Set(['40001', '40P01', '55P03', '23505'])
 
+/** What was to be granted or taken away has been dropped meanwhile: looked at anew, it is not there. */
+const GONE = new Set(['42P01', '42703', '3F000'])
+
 /** Connection exceptions, insufficient resources, shutdowns and crashes. */
 const UNREACHABLE = /^(?:08|53|57P)/
 
@@ -34,6 +37,11 @@ export function isPassing(error: unknown): boolean {
   if (state === undefined) return false
   // Catalog rows have no retry of their own: XX000 is what two GRANTs on one table at the same time end in.
   return PASSING.has(state) || (state === 'XX000' && /concurrently (?:updated|deleted)/.test(String(error)))
+}
+
+/** The same for statements that are made anew each time from what is on the target. */
+export function isPassingOrGone(error: unknown): boolean {
+  return isPassing(error) || GONE.has(sqlstateOf(error) ?? '')
 }
 
 /**

@@ -74,7 +74,6 @@ export async function dropCapabilityRole(
       if (!(await isUnused(query))) return false
       const { excess } = await grantDifference(query, role, NOTHING, 0)
       if (excess.length > 0) await query(changeStatements('REVOKE', excess, role).join(';\n'))
-      // As late as can be: every lease that is being made waits for this.
       await query(LAST_LOOK_LOCK)
       if (!(await isUnused(query))) throw new Undo()
       await query(`DROP ROLE ${identifier(role)}`)

@@ -442,18 +442,58 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     expect(await leaseRoles()).toEqual([])
   })
 
-  test("a lease that is made while its capability's role is dropped as unused can do what it says", async () => {
-    await using tidier = new PostgresRoleIssuer(server.target)
-    const able: boolean[] = []
-    for (let round = 0; round < 100; round++) {
-      const tidied = tidier.tidy(OWNER, new Set(), signal)
-      await sleep(round % 10)
-      const credential = await lease(READ)
-      await tidied
-      able.push((await holderOf(credential)) !== '')
-      await issuer.revoke(credential.username, signal)
-    }
-    expect(able).not.toContain(false)
+  const canRead = async (credential: Credential, table: string): Promise<boolean> => {
+    const { rows } = await server.admin.query<{ can: boolean }>(
+      "SELECT has_table_privilege($1, $2, 'SELECT') AS can",
+      [credential.username, table],
+    )
+    return rows[0]?.can ?? false
+  }
+
+  test.each(['read committed', 'repeatable read'])(
+    "a lease that is made or changed while its capability's role is dropped as unused can do what it says, under %s",
+    async (isolation) => {
+      await server.admin.query(
+        `ALTER DATABASE ${identifier(server.target.database)} SET default_transaction_isolation = '${isolation}'`,
+      )
+      const more = capabilityOf([{ verb: 'select', schema: 'public', table: 'orders' }])
+      const able: boolean[] = []
+      await using maker = new PostgresRoleIssuer(server.target)
+      await using tidier = new PostgresRoleIssuer(server.target)
+      for (let round = 0; round < 60; round++) {
+        const made = tidier.tidy(OWNER, new Set(), signal)
+        await sleep(round % 10)
+        const plan = maker.plan(OWNER, `lea_race${round}`, READ, inAnHour())
+        const credential = await maker.issue(plan, signal)
+        await made
+        able.push(await canRead(credential, 'customers'))
+        await maker.assign(credential.username, READ, [more], signal)
+        await maker.assign(credential.username, READ, [], signal)
+        const changed = tidier.tidy(OWNER, new Set(), signal)
+        await sleep(round % 10)
+        await maker.assign(credential.username, READ, [more], signal)
+        await changed
+        able.push(await canRead(credential, 'orders'))
+        await maker.revoke(credential.username, signal)
+      }
+      await server.admin.query(
+        `ALTER DATABASE ${identifier(server.target.database)} RESET default_transaction_isolation`,
+      )
+      expect(able).not.toContain(false)
+    },
+  )
+
+  test('somebody at work on an unused role keeps neither the other unused roles nor new leases', async () => {
+    for (const capability of [READ, WRITE]) await issuer.revoke((await lease(capability)).username, signal)
+    const unused = await server.roles()
+    const first = await lease(CREATE)
+    await server.admin.query(`BEGIN; COMMENT ON ROLE ${unused[0] ?? ''} IS 'mine'`)
+    const [dropped, second] = await Promise.all([issuer.tidy(OWNER, new Set(), signal), lease(CREATE)])
+    expect(dropped).toBe(unused.length - 1)
+    await server.admin.query('ROLLBACK')
+    for (const { username } of [first, second]) await issuer.revoke(username, signal)
+    await issuer.tidy(OWNER, new Set(), signal)
+    expect(await server.roles()).toEqual([])
   })
 
   test('tidying leaves roles that are kept or have members', async () => {

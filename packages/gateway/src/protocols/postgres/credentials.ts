@@ -8,7 +8,7 @@ import type { Credential, CredentialIssuer, CredentialPlan } from '../contract.t
 import { catalogFingerprint, isComplete, readCatalog } from './catalog.ts'
 import { CapabilityRoles, type IssuerLog, JOIN_LOCK } from './credentials-capability.ts'
 import { IssuerConnections } from './credentials-connections.ts'
-import { issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
+import { isPassing, isPassingOrGone, issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
 import { assignRoles } from './credentials-assign.ts'
 import { dropCapabilityRole, listLeaseRoles, unusedCapabilityRoles } from './credentials-inventory.ts'
 import {
@@ -25,6 +25,8 @@ import { scramVerifier } from './scram-verifier.ts'
 
 /** 192 bits: beyond guessing, so that one iteration of SCRAM is enough. */
 const SECRET_BYTES = 24
+/** The capability's role may be dropped as unused meanwhile, or being looked at for that. */
+const TRIES = 3
 
 /**
  * Temporary PostgreSQL roles. A lease is a LOGIN role that can be used once at a time, until a moment, and is
@@ -40,6 +42,8 @@ export class PostgresRoleIssuer implements CredentialIssuer {
   readonly #connections: IssuerConnections
   readonly #capabilities: CapabilityRoles
   readonly #log: IssuerLog | undefined
+  /** What is being done on the target just now. */
+  readonly #working = new Set<Promise<unknown>>()
   #known: { readonly fingerprint: string; readonly catalog: Catalog } | undefined
 
   constructor(target: Target, log?: IssuerLog) {
@@ -62,18 +66,21 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     const create = createRole(plan, holder, scramVerifier(secret))
     return await this.#doing('make a temporary role', async () => {
       await this.#capabilities.ensure(holder, capability)
-      try {
-        await this.#connections.query(create, signal)
-      } catch (error) {
-        const state = sqlstateOf(error)
-        if (state === SQLSTATE.undefinedObject) {
-          this.#capabilities.forget(holder)
-          await this.#capabilities.ensure(holder, capability)
-        } else if (state === SQLSTATE.duplicateObject) {
-          // An earlier attempt whose answer was lost: nobody knows its secret.
-          await revokeRole(this.#connections, handle, signal)
-        } else throw error
-        await this.#connections.query(create, signal)
+      for (let tries = 1; ; tries++) {
+        try {
+          await this.#connections.query(create, signal)
+          break
+        } catch (error) {
+          const state = sqlstateOf(error)
+          if (tries === TRIES) throw error
+          if (state === SQLSTATE.undefinedObject) {
+            this.#capabilities.forget(holder)
+            await this.#capabilities.ensure(holder, capability)
+          } else if (state === SQLSTATE.duplicateObject) {
+            // An earlier attempt whose answer was lost: nobody knows its secret.
+            await revokeRole(this.#connections, handle, signal)
+          } else if (!isPassing(error)) throw error
+        }
       }
       return { username: handle, secret, readOnly: capability.readOnly }
     })
@@ -132,11 +139,13 @@ export class PostgresRoleIssuer implements CredentialIssuer {
         try {
           if (await dropCapabilityRole(this.#connections, owner, role, signal)) dropped++
         } catch (error) {
-          // Somebody else gave it something. It can do no harm without members, and must not keep the others.
-          if (sqlstateOf(error) !== SQLSTATE.dependentObjects) throw error
+          // Somebody else gave it something, or holds a lock on it. It can do no harm without members, and must not keep the
+          // others.
+          const hasDependents = sqlstateOf(error) === SQLSTATE.dependentObjects
+          if (!hasDependents && !isPassingOrGone(error)) throw error
           this.#log?.warn(
             { target: this.#target.name, role },
-            'an unused role cannot be dropped: others made grants to it',
+            `an unused role cannot be dropped: ${hasDependents ? 'others made grants to it' : 'somebody is at work on it'}`,
           )
         }
       }
@@ -169,7 +178,9 @@ export class PostgresRoleIssuer implements CredentialIssuer {
     return await checkIssuer(this.#target, this.#connections, signal)
   }
 
+  /** Waits for what is being done: a session would be ended for a change of its privileges that is cut off. */
   async [Symbol.asyncDispose](): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled(this.#working)
     await this.#connections[Symbol.asyncDispose]()
   }
 
@@ -178,10 +189,14 @@ export class PostgresRoleIssuer implements CredentialIssuer {
   }
 
   async #doing<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    const working = work()
+    this.#working.add(working)
     try {
-      return await work()
+      return await working
     } catch (error) {
       throw issuerError(this.#target, doing, error)
+    } finally {
+      this.#working.delete(working)
     }
   }
 }
