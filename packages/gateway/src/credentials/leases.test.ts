@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { capabilityOf } from '../access/capability.ts'
+import { SallyportError } from '../access/errors.ts'
 import type { Target } from '../access/model.ts'
 import type { Upstream } from '../protocols/contract.ts'
+import { PostgresRoleIssuer } from '../protocols/postgres/credentials.ts'
 import { type IssuerTarget, startIssuerTarget } from '../protocols/postgres/issuer-target.fixture.ts'
+import type { Lease } from './held-lease.ts'
 import { INSIGHT, type LeaseWorld, openLeaseWorld, READ, withChanges, WRITE } from './leases.fixture.ts'
 
 let server: IssuerTarget
@@ -408,6 +412,79 @@ test('an extension that failed is taken back, and the session goes on', async ()
   await expect(lease.elevate(WRITE)).rejects.toMatchObject({ code: 'INTERNAL' })
   expect(await privileges(lease.handle)).toEqual(['SELECT customers'])
   expect(lease.signal.aborted).toBe(false)
+})
+
+test('an extension that got no answer, and may yet come true, costs the session', async () => {
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      const assign = (): Promise<void> =>
+        Promise.reject(new SallyportError('TARGET_UNREACHABLE', 'the connection broke'))
+      return issuer && withChanges(issuer, { assign })
+    },
+  }))
+  await using lease = await issue(world)
+  await expect(lease.elevate(WRITE)).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' })
+  expect(lease.signal.reason).toMatchObject({ code: 'SESSION_ENDED' })
+  await until(async () => expect(await leaseRoles()).toEqual([]))
+})
+
+test('sessions whose privileges are being changed survive that the account of their target is another one', async () => {
+  const former = new PostgresRoleIssuer(server.target)
+  await using latter = new PostgresRoleIssuer(server.target)
+  let current = former
+  await using world = await openLeaseWorld(server.storeUrl, server.target, (options) => ({
+    ...options,
+    issuers: () => current,
+  }))
+  const leases = await Promise.all(Array.from({ length: 20 }, () => issue(world)))
+  const changes = leases.map((lease) => lease.change(ORDERS))
+  await sleep(5)
+  current = latter
+  await former[Symbol.asyncDispose]()
+  await Promise.all(changes)
+  expect(leases.filter((lease) => lease.signal.aborted)).toEqual([])
+  await Promise.all(leases.map((lease) => lease[Symbol.asyncDispose]()))
+  expect(await leaseRoles()).toEqual([])
+})
+
+test('a lease made ahead for a client that goes away while it is changed is revoked', async () => {
+  let isSlow = false
+  await using world = await openLeaseWorld(server.storeUrl, prewarmed(1), (options) => ({
+    ...options,
+    issuers: (name) => {
+      const issuer = options.issuers(name)
+      return (
+        issuer &&
+        withChanges(issuer, {
+          async assign(...args) {
+            if (isSlow) await sleep(200)
+            await issuer.assign(...args)
+          },
+        })
+      )
+    },
+  }))
+  const client = new AbortController()
+  const ask = (stop: AbortSignal): Promise<Lease> =>
+    world.leases.issue({
+      permit: world.permit(),
+      capability: READ,
+      sessionId: 'ses_gone',
+      signal: stop,
+      forStatement: true,
+    })
+  await (await ask(signal))[Symbol.asyncDispose]()
+  await until(() => expect(world.leases.ready).toBe(1))
+  isSlow = true
+  const asked = ask(client.signal)
+  setTimeout(() => client.abort(new Error('the client is gone')), 50)
+  await expect(asked).rejects.toThrow('the client is gone')
+  await until(async () => {
+    const open = await world.store.open()
+    expect(open.filter((row) => row.sessionId === 'ses_gone')).toEqual([])
+  })
 })
 
 test('an extension that can neither be made nor taken back costs the session', async () => {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Capability, capabilityOf, type Verb } from '../../access/capability.ts'
@@ -482,6 +483,57 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
       expect(able).not.toContain(false)
     },
   )
+
+  test('a table that is dropped while a role is given its grants is left out', async () => {
+    const flash = capabilityOf([...READ.grants, { verb: 'select', schema: 'public', table: 'flash' }])
+    const { username } = await lease(READ)
+    const stop = new AbortController()
+    const migration = (async () => {
+      // Its own statements may meet the issuer's, too.
+      const attempt = (sql: string): Promise<unknown> => server.admin.query(sql).catch(() => undefined)
+      while (!stop.signal.aborted) {
+        await attempt('CREATE TABLE flash (i int)')
+        await attempt('GRANT SELECT ON flash TO sallyport_issuer WITH GRANT OPTION')
+        await sleep(Math.random() * 6)
+        await attempt('DROP TABLE flash')
+      }
+      await server.admin.query('DROP TABLE IF EXISTS flash')
+    })()
+    for (let round = 0; round < 60; round++) {
+      // As after every change of the catalog, what is granted is compared again.
+      await issuer.catalog(signal)
+      await issuer.assign(username, flash, [], signal)
+      await issuer.assign(username, READ, [], signal)
+    }
+    stop.abort()
+    await migration
+    await issuer.revoke(username, signal)
+  })
+
+  test('a connection that breaks in the middle of a statement costs that statement, and nothing else', async () => {
+    const sockets: Socket[] = []
+    const between = createServer((client) => {
+      const target = connect(server.target.address.port, server.target.address.host)
+      for (const socket of [client, target]) sockets.push(socket.on('error', () => undefined))
+      client.pipe(target).pipe(client)
+    })
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve))
+    const { port } = between.address() as AddressInfo
+    await using cut = new PostgresRoleIssuer({ ...server.target, address: { host: '127.0.0.1', port } })
+    await issuer.revoke((await lease(READ)).username, signal)
+    await server.admin.query('SELECT pg_advisory_lock(1396788556, 2)')
+    const issuing = cut.issue(cut.plan(OWNER, 'lea_cut', READ, inAnHour()), signal)
+    const failed = expect(issuing).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' })
+    const waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await expect.poll(async () => (await server.admin.query(waiting)).rowCount).toBe(1)
+    for (const socket of sockets) socket.destroy()
+    await failed
+    between.close()
+    await server.admin.query('SELECT pg_advisory_unlock(1396788556, 2)')
+    await issuer.revoke((await lease(READ)).username, signal)
+    // What was on its way may have come true.
+    await issuer.revoke(cut.plan(OWNER, 'lea_cut', READ, inAnHour()).handle, signal)
+  })
 
   test('somebody at work on an unused role keeps neither the other unused roles nor new leases', async () => {
     for (const capability of [READ, WRITE]) await issuer.revoke((await lease(capability)).username, signal)
