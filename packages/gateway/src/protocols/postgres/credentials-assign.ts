@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { QueryResultRow } from 'pg'
 import { SallyportError } from '../../access/errors.ts'
 import { JOIN_LOCK } from './credentials-capability.ts'
 import type { IssuerConnections } from './credentials-connections.ts'
 import { isPassing } from './credentials-errors.ts'
+import { heirByMembership, noteHeir } from './credentials-heir.ts'
 import { identifier } from './credentials-names.ts'
 
 const TRIES = 5
@@ -34,7 +36,13 @@ export async function assignRoles(
     const held = new Set(rows.flatMap(({ role }) => role ?? []))
     const missing = roles.filter((role) => !held.has(role))
     const excess = [...held].filter((role) => !roles.includes(role))
+    const ask = <Row extends QueryResultRow>(
+      text: string,
+      values?: readonly unknown[],
+    ): Promise<readonly Row[]> => connections.query<Row>(text, signal, values)
+    const maker = excess.length === 0 ? undefined : await heirByMembership(ask, handle)
     const changes = [
+      ...(maker !== undefined && excess.includes(maker) ? [noteHeir(handle, maker)] : []),
       ...(missing.length === 0 ? [] : [JOIN_LOCK, `GRANT ${listOf(missing)} TO ${identifier(handle)}`]),
       ...(excess.length === 0 ? [] : [`REVOKE ${listOf(excess)} FROM ${identifier(handle)}`]),
     ]

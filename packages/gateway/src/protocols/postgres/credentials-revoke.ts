@@ -3,7 +3,8 @@ import { SallyportError } from '../../access/errors.ts'
 import { joinStatement } from './credentials-capability.ts'
 import type { IssuerConnections, Query } from './credentials-connections.ts'
 import { isPassing, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
-import { capabilityRolePrefix, identifier, literal, ownerOfLeaseRole } from './credentials-names.ts'
+import { heirByMembership, notedHeir } from './credentials-heir.ts'
+import { identifier, literal, ownerOfLeaseRole } from './credentials-names.ts'
 
 /**
  * A backend looks at its signals between rows and while it waits; one that does not within this time is
@@ -81,8 +82,8 @@ async function dropRole(connections: IssuerConnections, handle: string, signal: 
 }
 
 /**
- * Takes everything from the role. What it made in schemas where its capability may create is work that
- * somebody was permitted to do, and stays: it goes to the capability's role, and never to the issuer's
+ * Takes everything from the role. What it made in schemas where its capability may create, or might for an
+ * approved statement, is work that somebody was permitted to do, and stays: it goes to the capability's role, and never to the issuer's
  * account, with whose rights a view or a SECURITY DEFINER function would reach everything. All else (large
  * objects, what a mistaken PUBLIC privilege let it make) is dropped.
  */
@@ -92,22 +93,10 @@ async function disown(query: Query, handle: string): Promise<void> {
   )
   const version = state?.version ?? 0
   await query(joinStatement(handle, version))
-  const heir = await heirOf(query, handle)
+  const heir = (await heirByMembership(query, handle)) ?? (await notedHeir(query, handle))
   if (heir !== undefined) {
     await query(joinStatement(heir, version))
     await query(`REASSIGN OWNED BY ${identifier(handle)} TO ${identifier(heir)}`)
   }
   await query(`DROP OWNED BY ${identifier(handle)}`)
-}
-
-async function heirOf(query: Query, handle: string): Promise<string | undefined> {
-  const rows = await query<{ rolname: string }>(
-    `SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
-     WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = $1) AND starts_with(r.rolname, $2)
-       AND EXISTS (
-         SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
-         WHERE a.grantee = r.oid AND a.privilege_type = 'CREATE')`,
-    [handle, capabilityRolePrefix(ownerOfLeaseRole(handle))],
-  )
-  return rows[0]?.rolname
 }

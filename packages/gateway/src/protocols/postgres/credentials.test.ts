@@ -302,6 +302,33 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
     await server.admin.query('DROP VIEW all_secrets; DROP TABLE made')
   })
 
+  test('what was made while there was permission for it stays when that ends before the lease', async () => {
+    const tables: string[] = []
+    for (const isInTransaction of [false, true]) {
+      const { username, ...credential } = await lease(READ)
+      await issuer.assign(username, READ, [CREATE], signal)
+      const session = await server.login({ username, ...credential })
+      const table = `lasting_${isInTransaction}`
+      await session.query(`${isInTransaction ? 'BEGIN; ' : ''}CREATE TABLE ${table} AS SELECT 7 AS seven`)
+      await issuer.assign(username, READ, [], signal)
+      if (isInTransaction) await session.query('COMMIT')
+      await issuer.tidy(OWNER, new Set(), signal)
+      await session.end()
+      await issuer.revoke(username, signal)
+      tables.push(table)
+    }
+    expect(await leaseRoles()).toEqual([])
+    const { rows } = await server.admin.query<{ name: string; owner: string }>(
+      'SELECT relname AS name, relowner::regrole::text AS owner FROM pg_class WHERE relname = ANY($1) ORDER BY 1',
+      [tables],
+    )
+    expect(rows.map(({ name }) => name)).toEqual(tables)
+    for (const { owner } of rows) expect(owner).toMatch(/^sp_0a1b2c3d_c_/)
+    await server.admin.query(`DROP TABLE ${tables.join(', ')}`)
+    await issuer.tidy(OWNER, new Set(), signal)
+    expect(await server.roles()).toEqual([])
+  })
+
   test('names are taken as they are', async () => {
     const schema = `we"ird.sch'éma`
     const table = `t"; DROP TABLE customers; -- .ü`
