@@ -14,8 +14,11 @@ export const SQLSTATE = {
  */
 const PASSING = new Set(['40001', '40P01', '55P03', '23505'])
 
-/** What was to be granted or taken away has been dropped meanwhile: looked at anew, it is not there. */
-const GONE = new Set(['42P01', '42703', '3F000'])
+/**
+ * What was to be granted or taken away has been dropped meanwhile, or is another one that the account may not pass on (yet):
+ * looked at anew, it is left out.
+ */
+const GONE: ReadonlySet<string> = new Set(['42P01', '42703', '3F000', SQLSTATE.insufficientPrivilege])
 
 /** Connection exceptions, insufficient resources, shutdowns and crashes. */
 const UNREACHABLE = /^(?:08|53|57P)/

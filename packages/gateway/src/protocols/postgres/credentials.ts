@@ -8,7 +8,7 @@ import type { Credential, CredentialIssuer, CredentialPlan } from '../contract.t
 import { catalogFingerprint, isComplete, readCatalog } from './catalog.ts'
 import { CapabilityRoles, type IssuerLog, JOIN_LOCK } from './credentials-capability.ts'
 import { IssuerConnections } from './credentials-connections.ts'
-import { isPassing, isPassingOrGone, issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
+import { isPassing, issuerError, SQLSTATE, sqlstateOf } from './credentials-errors.ts'
 import { assignRoles } from './credentials-assign.ts'
 import { dropCapabilityRole, listLeaseRoles, unusedCapabilityRoles } from './credentials-inventory.ts'
 import {
@@ -142,7 +142,7 @@ export class PostgresRoleIssuer implements CredentialIssuer {
           // Somebody else gave it something, or holds a lock on it. It can do no harm without members, and must not keep the
           // others.
           const hasDependents = sqlstateOf(error) === SQLSTATE.dependentObjects
-          if (!hasDependents && !isPassingOrGone(error)) throw error
+          if (!hasDependents && !isPassing(error)) throw error
           this.#log?.warn(
             { target: this.#target.name, role },
             `an unused role cannot be dropped: ${hasDependents ? 'others made grants to it' : 'somebody is at work on it'}`,
