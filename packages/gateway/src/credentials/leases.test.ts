@@ -450,7 +450,9 @@ test('sessions whose privileges are being changed survive that the account of th
 })
 
 test('a lease made ahead for a client that goes away while it is changed is revoked', async () => {
-  let isSlow = false
+  const client = new AbortController()
+  let hasToWait = false
+  const { promise: goOn, resolve: letGo } = Promise.withResolvers<void>()
   await using world = await openLeaseWorld(server.storeUrl, prewarmed(1), (options) => ({
     ...options,
     issuers: (name) => {
@@ -459,14 +461,16 @@ test('a lease made ahead for a client that goes away while it is changed is revo
         issuer &&
         withChanges(issuer, {
           async assign(...args) {
-            if (isSlow) await sleep(200)
+            if (hasToWait) {
+              client.abort(new Error('the client is gone'))
+              await goOn
+            }
             await issuer.assign(...args)
           },
         })
       )
     },
   }))
-  const client = new AbortController()
   const ask = (stop: AbortSignal): Promise<Lease> =>
     world.leases.issue({
       permit: world.permit(),
@@ -477,10 +481,9 @@ test('a lease made ahead for a client that goes away while it is changed is revo
     })
   await (await ask(signal))[Symbol.asyncDispose]()
   await until(() => expect(world.leases.ready).toBe(1))
-  isSlow = true
-  const asked = ask(client.signal)
-  setTimeout(() => client.abort(new Error('the client is gone')), 50)
-  await expect(asked).rejects.toThrow('the client is gone')
+  hasToWait = true
+  await expect(ask(client.signal)).rejects.toThrow('the client is gone')
+  letGo()
   await until(async () => {
     const open = await world.store.open()
     expect(open.filter((row) => row.sessionId === 'ses_gone')).toEqual([])

@@ -73,12 +73,9 @@ export class JournalIngest {
 
   /** Takes in the rest, as far as the store is there, and stops. The journal is closed by its owner. */
   async stop(): Promise<void> {
-    this.#journal.onWritten = () => undefined
+    this.#stopped = true
     clearTimeout(this.#timer)
     await this.drain().catch((error: unknown) => this.#warn(error))
-    this.#stopped = true
-    // A pass that was running may have failed, and set it again.
-    clearTimeout(this.#timer)
     await this.#thread.end()
   }
 

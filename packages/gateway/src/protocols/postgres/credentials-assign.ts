@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { QueryResultRow } from 'pg'
 import { SallyportError } from '../../access/errors.ts'
 import { JOIN_LOCK } from './credentials-capability.ts'
 import type { IssuerConnections } from './credentials-connections.ts'
 import { isPassing } from './credentials-errors.ts'
-import { heirByMembership, noteHeir } from './credentials-heir.ts'
+import { MAY_CREATE, noteHeir } from './credentials-heir.ts'
 import { identifier } from './credentials-names.ts'
 
 const TRIES = 5
 
 const MEMBERSHIPS = `
-SELECT u.oid IS NOT NULL AS there, r.rolname AS role
+SELECT u.oid IS NOT NULL AS there, r.rolname AS role, ${MAY_CREATE} AS makes
 FROM (SELECT (SELECT oid FROM pg_roles WHERE rolname = $1) AS oid) u
 LEFT JOIN pg_auth_members m ON m.member = u.oid
 LEFT JOIN pg_roles r ON r.oid = m.roleid`
@@ -27,22 +26,20 @@ export async function assignRoles(
   signal: AbortSignal,
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const rows = await connections.query<{ there: boolean; role: string | null }>(MEMBERSHIPS, signal, [
-      handle,
-    ])
+    const rows = await connections.query<{ there: boolean; role: string | null; makes: boolean }>(
+      MEMBERSHIPS,
+      signal,
+      [handle],
+    )
     if (!rows.some(({ there }) => there)) {
       throw new SallyportError('LEASE_FAILED', `there is no temporary role ${handle} any more`)
     }
     const held = new Set(rows.flatMap(({ role }) => role ?? []))
     const missing = roles.filter((role) => !held.has(role))
     const excess = [...held].filter((role) => !roles.includes(role))
-    const ask = <Row extends QueryResultRow>(
-      text: string,
-      values?: readonly unknown[],
-    ): Promise<readonly Row[]> => connections.query<Row>(text, signal, values)
-    const maker = excess.length === 0 ? undefined : await heirByMembership(ask, handle)
+    const maker = rows.find(({ role, makes }) => makes && role !== null && excess.includes(role))?.role
     const changes = [
-      ...(maker !== undefined && excess.includes(maker) ? [noteHeir(handle, maker)] : []),
+      ...(maker == null ? [] : [noteHeir(handle, maker)]),
       ...(missing.length === 0 ? [] : [JOIN_LOCK, `GRANT ${listOf(missing)} TO ${identifier(handle)}`]),
       ...(excess.length === 0 ? [] : [`REVOKE ${listOf(excess)} FROM ${identifier(handle)}`]),
     ]

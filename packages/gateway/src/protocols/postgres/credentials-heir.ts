@@ -7,13 +7,16 @@ import {
   UNPRIVILEGED,
 } from './credentials-names.ts'
 
+/** Whether the role `r` may create something in this database. */
+export const MAY_CREATE = `EXISTS (
+  SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
+  WHERE a.grantee = r.oid AND a.privilege_type = 'CREATE')`
+
 /** The capability's role, of which this one is a member, that may create. */
 const MAKER = `
 SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
 WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = $1) AND starts_with(r.rolname, $2)
-  AND EXISTS (
-    SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
-    WHERE a.grantee = r.oid AND a.privilege_type = 'CREATE')`
+  AND ${MAY_CREATE}`
 
 const NOTED = `
 SELECT shobj_description(oid, 'pg_authid') AS heir FROM pg_roles

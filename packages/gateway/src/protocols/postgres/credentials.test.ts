@@ -523,6 +523,7 @@ describe.each(serverVersions())('on PostgreSQL %s', (version) => {
         await attempt('GRANT SELECT ON flash TO sallyport_issuer WITH GRANT OPTION')
         await sleep(Math.random() * 6)
         await attempt('DROP TABLE flash')
+        await sleep(10 + Math.random() * 20)
       }
       await server.admin.query('DROP TABLE IF EXISTS flash')
     })()
