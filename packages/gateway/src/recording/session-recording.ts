@@ -2,6 +2,7 @@ import { SallyportError } from '../access/errors.ts'
 import type { MaskedColumn } from '../access/masking.ts'
 import type { RecordingWaiter, SessionRecorder, Verdict } from '../protocols/contract.ts'
 import type { Journal, JournalLine, RecordedEvent } from './ports.ts'
+import { LastPiece, TimedPiece } from './line-pieces.ts'
 import {
   MAX_NUMBER,
   MAX_STRING_UNIT,
@@ -21,20 +22,17 @@ export type SessionStart = Extract<RecordedEvent, { kind: 'start' }>['session']
  */
 export const MAX_TEXT = 1024 * 1024
 
-const AT = Buffer.from(',"at":')
-const TEXT = Buffer.from(',"k":"statement","text":')
-const DENIED_TEXT = Buffer.from(',"k":"statement","deny":1,"text":')
-const DECISION = Buffer.from(',"d":')
-const EXECUTE_OF = Buffer.from(',"k":"execute","of":')
-const PARAMETERS = Buffer.from(',"p":')
-const RESULT_OF = Buffer.from(',"k":"result","of":')
+const STATEMENT = new TimedPiece(',"k":"statement","text":')
+const DENIED_STATEMENT = new TimedPiece(',"k":"statement","deny":1,"text":')
+const EXECUTE_OF = new TimedPiece(',"k":"execute","of":')
+const RESULT_OF = new TimedPiece(',"k":"result","of":')
 const ROWS = Buffer.from(',"rows":')
 const BYTES = Buffer.from(',"bytes":')
 const MICROSECONDS = Buffer.from(',"us":')
-const TAG = Buffer.from(',"tag":')
+const PARAMETERS = Buffer.from(',"p":')
 const CLOSE = Buffer.from('}')
 
-/** Bytes of the names above that one line can hold, and of its numbers. */
+/** Bytes of what one line always has, and of its numbers. */
 const ROOM = 80 + 6 * MAX_NUMBER
 
 /** Where a recording that cannot be ended says so. */
@@ -56,8 +54,10 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
   readonly #sync: boolean
   /** How every line begins. */
   readonly #head: Buffer
-  /** Of the last verdict: the next one is mostly the same. */
-  #json = { text: '', bytes: Buffer.alloc(0) }
+  /** How a statement's line ends, by its verdict … */
+  readonly #decision = new LastPiece((json) => `,"d":${json}}`)
+  /** … and a result's, by its tag. They are mostly those of the line before. */
+  readonly #tag = new LastPiece((tag) => `,"tag":${JSON.stringify(tag)}}`)
   #next = 0
   #sealed = false
   /** Set when something could not be kept whole: nothing of this session is forwarded any more. */
@@ -78,31 +78,33 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     this.#append(`,"k":"start","session":${JSON.stringify(start)}}`)
   }
 
-  /** @throws SallyportError RECORDING_FAILED */
-  statement(text: string, verdict: Verdict): number {
+  /** @param at epoch milliseconds @throws SallyportError RECORDING_FAILED */
+  statement(text: string, verdict: Verdict, at = this.#now()): number {
     this.#mustBeOpen()
     if (text.length > MAX_TEXT) return this.#tooLong(text, verdict)
-    const json = this.#jsonOf(verdict)
-    const line = this.#begin(text.length * MAX_STRING_UNIT + json.length)
-    writeBytes(line, isDenied(verdict) ? DENIED_TEXT : TEXT)
+    const decision = this.#decision.of(verdict.json)
+    const line = this.#begin(
+      isDenied(verdict) ? DENIED_STATEMENT : STATEMENT,
+      at,
+      text.length * MAX_STRING_UNIT + decision.length,
+    )
     writeString(line, text)
-    writeBytes(line, DECISION)
-    writeBytes(line, json)
-    return this.#end(line)
+    writeBytes(line, decision)
+    return this.#end()
   }
 
-  /** @throws SallyportError RECORDING_FAILED */
-  execute(statement: number, parameters: string): number {
+  /** @param at epoch milliseconds @throws SallyportError RECORDING_FAILED */
+  execute(statement: number, parameters: string, at = this.#now()): number {
     this.#mustBeOpen()
-    const line = this.#begin(parameters.length * MAX_UTF8)
-    writeBytes(line, EXECUTE_OF)
+    const line = this.#begin(EXECUTE_OF, at, parameters.length * MAX_UTF8)
     writeNumber(line, statement)
     writeBytes(line, PARAMETERS)
     writeJson(line, parameters)
-    return this.#end(line)
+    writeBytes(line, CLOSE)
+    return this.#end()
   }
 
-  /** A result that comes after the end is of nobody's statement any more and is left out. */
+  /** A result that comes after the end is of nobody's statement any more and is left out. @param at epoch milliseconds */
   result(
     of: number,
     tag: string,
@@ -111,13 +113,14 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     microseconds: number,
     sqlstate?: string,
     masked?: readonly MaskedColumn[],
+    at = this.#now(),
   ): void {
     if (this.#sealed) return
     const hidden = masked === undefined ? '' : `,"masked":${maskedJson(masked)}`
     const error = sqlstate === undefined ? '' : `,"sqlstate":${JSON.stringify(sqlstate)}`
+    const ending = this.#tag.of(tag)
     // Nobody waits for it, and a write of its own would double their number.
-    const line = this.#begin(tag.length * MAX_STRING_UNIT + (error.length + hidden.length) * MAX_UTF8)
-    writeBytes(line, RESULT_OF)
+    const line = this.#begin(RESULT_OF, at, ending.length + (error.length + hidden.length) * MAX_UTF8)
     writeNumber(line, of)
     writeBytes(line, ROWS)
     writeNumber(line, rows)
@@ -125,11 +128,15 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     writeNumber(line, bytes)
     writeBytes(line, MICROSECONDS)
     writeNumber(line, microseconds)
-    writeBytes(line, TAG)
-    writeString(line, tag)
-    writeJson(line, error)
-    writeJson(line, hidden)
-    this.#end(line)
+    writeBytes(line, ending)
+    if (error !== '' || hidden !== '') {
+      // Before the brace that closes the line.
+      line.at--
+      writeJson(line, error)
+      writeJson(line, hidden)
+      writeBytes(line, CLOSE)
+    }
+    this.#end()
   }
 
   written(waiter: RecordingWaiter): void {
@@ -191,25 +198,18 @@ export class SessionRecording implements SessionRecorder, AsyncDisposable {
     return number
   }
 
-  /** Begins a line that goes with the next write; `most`: bytes of what is in it beside names and numbers. */
-  #begin(most: number): JournalLine {
+  /** Begins a line that goes with the next write; `most`: bytes of what is in it beside its pieces and numbers. */
+  #begin(piece: TimedPiece, at: number, most: number): JournalLine {
     const line = this.#journal.begin(this.#head.length + ROOM + most)
     writeBytes(line, this.#head)
     writeNumber(line, this.#next)
-    writeBytes(line, AT)
-    writeNumber(line, this.#now())
+    writeBytes(line, piece.at(at))
     return line
   }
 
-  #end(line: JournalLine): number {
-    writeBytes(line, CLOSE)
+  #end(): number {
     this.#journal.endSoon()
     return this.#next++
-  }
-
-  #jsonOf({ json }: Verdict): Buffer {
-    if (json !== this.#json.text) this.#json = { text: json, bytes: Buffer.from(json) }
-    return this.#json.bytes
   }
 
   #mustBeOpen(): void {

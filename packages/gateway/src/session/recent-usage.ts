@@ -46,16 +46,17 @@ class Ring {
   readonly #width: number
   /** Statements, rows and denials of each slice. */
   readonly #counts = new Float64Array((SLICES + 1) * 3)
-  /** The number of the newest slice, from the epoch. */
+  /** The number of the newest slice, from the epoch, and when it ends. */
   #newest = 0
+  #until = 0
 
   constructor(width: number) {
     this.#width = width
   }
 
   add(now: number, statements: number, rows: number, denials: number): void {
-    const slice = this.#moveTo(now)
-    const at = (slice % (SLICES + 1)) * 3
+    if (now >= this.#until) this.#moveTo(now)
+    const at = (this.#newest % (SLICES + 1)) * 3
     this.#counts[at] = (this.#counts[at] ?? 0) + statements
     this.#counts[at + 1] = (this.#counts[at + 1] ?? 0) + rows
     this.#counts[at + 2] = (this.#counts[at + 2] ?? 0) + denials
@@ -70,12 +71,12 @@ class Ring {
   }
 
   /** Empties the slices that have gone by; a clock that is set back counts into the newest one. */
-  #moveTo(now: number): number {
+  #moveTo(now: number): void {
     const slice = Math.max(this.#newest, Math.floor(now / this.#width))
     for (let gone = Math.max(this.#newest + 1, slice - SLICES); gone <= slice; gone++) {
       this.#counts.fill(0, (gone % (SLICES + 1)) * 3, (gone % (SLICES + 1)) * 3 + 3)
     }
     this.#newest = slice
-    return slice
+    this.#until = (slice + 1) * this.#width
   }
 }
