@@ -40,8 +40,11 @@ describe('the parameters of a Bind', () => {
     expect(JSON.parse(bindParametersJson(body, 0, body.length))).toEqual([`${'x'.repeat(256)}… 300 bytes`])
   })
 
-  it('are counted where they are many', () => {
-    const body = Buffer.concat([int16(0), int16(101), ...Array.from({ length: 101 }, () => int32(-1))])
+  it.each([
+    ['NULL', -1],
+    ['empty', 0],
+  ])('are counted where they are many: %s', (_, length) => {
+    const body = Buffer.concat([int16(0), int16(101), ...Array.from({ length: 101 }, () => int32(length))])
     const values = JSON.parse(bindParametersJson(body, 0, body.length)) as unknown[]
     expect(values).toHaveLength(101)
     expect(values.at(-1)).toBe('… 1 more')

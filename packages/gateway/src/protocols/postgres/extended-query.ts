@@ -7,6 +7,7 @@ import { malformed, UNUSABLE_NAME } from './frontend-bounds.ts'
 import type { FrontendRules } from './frontend-rules.ts'
 import type { Outcome } from './frontend-state.ts'
 import { ENTRY } from './in-flight.ts'
+import { LastParse, type ParsedStatement } from './last-parse.ts'
 import { encodeDescribePortal } from './messages.ts'
 import { isUsableName, type Portal, undescribed } from './named-statements.ts'
 import { namedByRunning } from './statement-effects.ts'
@@ -18,6 +19,7 @@ import { namedByRunning } from './statement-effects.ts'
 export class ExtendedQuery {
   readonly #rules: FrontendRules
   #ahead: Buffer | undefined
+  readonly #last = new LastParse()
 
   constructor(rules: FrontendRules) {
     this.#rules = rules
@@ -32,7 +34,12 @@ export class ExtendedQuery {
 
   /** Parse: String(name) String(query) Int16 Int32[] */
   parse(bytes: Buffer, at: number, next: number): Outcome {
-    const { state, batch, decisions, replaced } = this.#rules
+    const { state, decisions, replaced } = this.#rules
+    const { bareNames } = decisions
+    const last = this.#last.find(bytes, at, next)
+    if (last !== undefined && last.names === bareNames && last.verdict.epoch === state.guard.epoch) {
+      return this.#parsed(last, state.guard.recorder.statement(last.text, last.verdict))
+    }
     const name = readCString(bytes, at + 5, next)
     const query = name && readCString(bytes, name.next, next)
     if (!name || !query) throw malformed('a Parse message is not terminated')
@@ -49,8 +56,15 @@ export class ExtendedQuery {
     const number = state.guard.recorder.statement(query.text, verdict)
     if (known === undefined) return replaced.deny(verdict, number, ENTRY.parse)
     const types = parameterTypes(bytes, query.next, next)
-    const value = { number, text: query.text, known, verdict, types, result: undescribed() }
-    const named = { kind: 'statement', name: name.text, value } as const
+    const statement = { name: name.text, text: query.text, types, known, verdict, names: bareNames }
+    if (decided.known === undefined) this.#last.keep(bytes, at, next, statement)
+    return this.#parsed(statement, number)
+  }
+
+  #parsed({ name, text, types, known, verdict }: ParsedStatement, number: number): Outcome {
+    const { state, batch } = this.#rules
+    const value = { number, text, known, verdict, types, result: undescribed() }
+    const named = { kind: 'statement', name, value } as const
     state.names.propose(named)
     batch.sent(ENTRY.parse, number, named)
     return 'forward'

@@ -170,13 +170,18 @@ interface Slot<T> {
   batch: number
 }
 
-/** A slot is kept and filled again: the unnamed statement and portal change with every query of most drivers. */
+function emptySlot<T>(): Slot<T> {
+  return { confirmed: undefined, proposed: undefined, batch: -1 }
+}
+
 class Names<T extends object> {
-  readonly #slots = new Map<string, Slot<T>>()
+  /** The one without a name is always there: with most drivers it changes with every query. */
+  readonly #unnamed: Slot<T> = emptySlot()
+  readonly #named = new Map<string, Slot<T>>()
   #batch = 0
 
   get(name: string): T | 'unsettled' | undefined {
-    const slot = this.#slots.get(name)
+    const slot = this.#slot(name)
     if (slot === undefined || slot.batch === -1) return slot?.confirmed
     return slot.batch === this.#batch ? slot.proposed : 'unsettled'
   }
@@ -186,34 +191,23 @@ class Names<T extends object> {
   }
 
   propose(name: string, value: T | undefined): void {
-    const slot = this.#slots.get(name)
-    if (slot !== undefined) {
-      slot.proposed = value
-      slot.batch = this.#batch
-      return
-    }
-    if (this.#slots.size >= MAX_NAMES) {
-      throw new SallyportError(
-        'LIMIT_REACHED',
-        `this session has ${MAX_NAMES} prepared statements or portals`,
-        { hint: 'close those that are no longer used' },
-      )
-    }
-    this.#slots.set(name, { confirmed: undefined, proposed: value, batch: this.#batch })
+    const slot = this.#slot(name) ?? this.#add(name)
+    slot.proposed = value
+    slot.batch = this.#batch
   }
 
   confirm(name: string, value: T | undefined): void {
-    const slot = this.#slots.get(name)
+    const slot = this.#slot(name)
     if (slot !== undefined) {
       slot.confirmed = value
       this.discard(name, value)
     } else if (value !== undefined) {
-      this.#slots.set(name, { confirmed: value, proposed: undefined, batch: -1 })
+      this.#named.set(name, { ...emptySlot(), confirmed: value })
     }
   }
 
   discard(name: string, value: T | undefined): void {
-    const slot = this.#slots.get(name)
+    const slot = this.#slot(name)
     if (slot === undefined || slot.batch === -1 || slot.proposed !== value) return
     slot.proposed = undefined
     slot.batch = -1
@@ -222,14 +216,34 @@ class Names<T extends object> {
 
   /** The target has closed all that it had confirmed. */
   clear(which: (value: T, name: string) => boolean = () => true): void {
-    for (const [name, slot] of this.#slots) {
+    const { confirmed } = this.#unnamed
+    if (confirmed !== undefined && which(confirmed, '')) this.#unnamed.confirmed = undefined
+    if (this.#named.size === 0) return
+    for (const [name, slot] of this.#named) {
       if (slot.confirmed !== undefined && !which(slot.confirmed, name)) continue
       slot.confirmed = undefined
       this.#tidy(name, slot)
     }
   }
 
+  #slot(name: string): Slot<T> | undefined {
+    return name === '' ? this.#unnamed : this.#named.get(name)
+  }
+
+  #add(name: string): Slot<T> {
+    if (this.#named.size >= MAX_NAMES) {
+      throw new SallyportError(
+        'LIMIT_REACHED',
+        `this session has ${MAX_NAMES} prepared statements or portals`,
+        { hint: 'close those that are no longer used' },
+      )
+    }
+    const slot = emptySlot<T>()
+    this.#named.set(name, slot)
+    return slot
+  }
+
   #tidy(name: string, slot: Slot<T>): void {
-    if (name !== '' && slot.confirmed === undefined && slot.batch === -1) this.#slots.delete(name)
+    if (slot.confirmed === undefined && slot.batch === -1) this.#named.delete(name)
   }
 }

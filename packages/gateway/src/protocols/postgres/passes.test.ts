@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { SallyportError } from '../../access/errors.ts'
 import { MAX_STATEMENT } from './frontend-bounds.ts'
-import { type Call, directReader } from './guard.fixture.ts'
+import { CATALOG, type Call, directReader } from './guard.fixture.ts'
 import { MAX_IN_FLIGHT } from './in-flight.ts'
 import { decodeErrorFields, FRONTEND, message } from './messages.ts'
 import { type Outcome, play, ScriptedSession, type Step } from './script.fixture.ts'
@@ -701,6 +701,29 @@ describe('a decision', () => {
     await session.target(complaint(2), target.ready('E'))
     expect(sentByClient(session.toTarget).at(-2)).toBe(`P ${marker(2)}|${marker(2)}`)
     expect(sentByTarget(session.toClient).at(-2)).toBe('E 42501 denied by policy: update is forbidden')
+  })
+
+  it.each([
+    ['a policy', (session: ScriptedSession) => session.guard.deny('update')],
+    [
+      'the catalog',
+      (session: ScriptedSession) => {
+        session.guard.catalog = { ...CATALOG, version: 'another' }
+        session.guard.deny('update')
+      },
+    ],
+  ])('on a Parse that comes again and again is another one when %s changes', async (_, change) => {
+    const session = new ScriptedSession(reader)
+    const again = async (): Promise<void> => {
+      await session.client(client.parse('', 'UPDATE t SET a = 1'), client.sync)
+      await session.target(target.parseComplete, target.ready('I'))
+    }
+    for (let i = 0; i < 4; i++) await again()
+    expect(session.guard.recorder.texts('permit')).toHaveLength(4)
+    change(session)
+    await session.client(client.parse('', 'UPDATE t SET a = 1'), client.sync)
+    expect(session.guard.recorder.texts('deny')).toEqual(['UPDATE t SET a = 1'])
+    expect(sentByClient(session.toTarget).at(-2)).toContain('sallyport_denied')
   })
 
   it('on a prepared EXECUTE covers what the name stands for when it runs', async () => {

@@ -42,6 +42,9 @@ const INT4_DIGITS = 9
 
 /** Scratch space: filled and read within one call, never seen outside of it. A shape is at most twice as long as its text. */
 const OUT = Buffer.allocUnsafeSlow(2 * MAX_BYTES)
+/** The shape before, as bytes and as a string. */
+const LAST = Buffer.allocUnsafeSlow(2 * MAX_BYTES)
+let last = ''
 
 /**
  * What a statement looks like without its literals, or undefined for one that only the real lexer may take apart: with
@@ -116,7 +119,22 @@ export function shapeKey(bytes: Buffer, start: number, end: number): string | un
         return undefined
     }
   }
-  return OUT.toString('latin1', 0, out)
+  return shapeIn(out)
+}
+
+/**
+ * The text in `OUT[0, end)`. Statements of one shape come one after the other, and a string that was looked up before is found
+ * without being hashed and compared.
+ */
+function shapeIn(end: number): string {
+  if (end === last.length) {
+    let same = 0
+    while (same < end && OUT[same] === LAST[same]) same++
+    if (same === end) return last
+  }
+  OUT.copy(LAST, 0, 0, end)
+  last = OUT.toString('latin1', 0, end)
+  return last
 }
 
 /** Just after a number of which `at` ends the first digits; -1 for every way to write one but `12` and `1.2`. */
