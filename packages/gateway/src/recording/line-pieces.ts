@@ -1,6 +1,6 @@
 /*
- * Parts of journal lines that are mostly the same as in the line before, kept as bytes: each call that copies bytes into a
- * line costs as much as forty of them, and each number as much as taking it apart.
+ * Parts of journal lines that are mostly those of the line before, kept as bytes. A line is made for every statement and every
+ * result, and to copy one long part is cheaper than several short ones: the call costs more than the bytes.
  */
 
 const NOTHING = Buffer.alloc(0)

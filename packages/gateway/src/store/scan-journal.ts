@@ -60,7 +60,8 @@ const MAX_ID = 64
 
 /**
  * Sorts whole journal lines by session and counts. Tens of thousands of lines a second pass here, so a line's bytes are
- * looked at, not parsed: we write them ourselves, with `s`, `n`, `at` and `k` first, and in results `of`, `rows` and `bytes` next. Only `start`, `lease` and `end`, once per session each, are parsed.
+ * looked at, not parsed: we write them ourselves, with `s`, `n`, `at` and `k` first, and in results `of`, `rows` and
+ * `bytes` next. Only `start`, `lease` and `end`, once per session each, are parsed.
  */
 export class JournalScan {
   readonly #bytes: Buffer

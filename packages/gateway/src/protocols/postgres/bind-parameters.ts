@@ -34,52 +34,10 @@ export function readBindTarget(bytes: Buffer, start: number, end: number): BindT
 export function bindParametersJson(bytes: Buffer, start: number, end: number): string {
   if (start + 2 > end) return '[]'
   const formats = bytes.readUInt16BE(start)
-  const at = start + 2 + formats * 2
+  let at = start + 2 + formats * 2
   if (at + 2 > end) return '[]'
   const count = bytes.readUInt16BE(at)
   if (count === 0) return '[]'
-  const isPlain = formats === 0 && count <= MAX_VALUES
-  return (isPlain ? plainJson(bytes, at + 2, end, count) : undefined) ?? anyJson(bytes, start, end)
-}
-
-/** Scratch space: filled and read within one call. */
-const PLAIN = Buffer.allocUnsafeSlow(1024)
-const OPEN = 0x5b
-const SHUT = 0x5d
-const COMMA = 0x2c
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const SPACE = 0x20
-const TILDE = 0x7e
-
-/** Few short texts of plain ASCII, as most are: in one go, without a string for each. Undefined for all others. */
-function plainJson(bytes: Buffer, start: number, end: number, count: number): string | undefined {
-  let out = 0
-  let at = start
-  PLAIN[out++] = OPEN
-  for (let i = 0; i < count; i++) {
-    if (at + 4 > end) return undefined
-    const length = bytes.readInt32BE(at)
-    at += 4
-    const isRoom = length <= MAX_VALUE && out + length + 4 <= PLAIN.length
-    if (length < 0 || !isRoom || at + length > end) return undefined
-    if (i > 0) PLAIN[out++] = COMMA
-    PLAIN[out++] = QUOTE
-    for (const to = at + length; at < to; at++) {
-      const byte = bytes[at] ?? 0
-      if (byte < SPACE || byte > TILDE || byte === QUOTE || byte === BACKSLASH) return undefined
-      PLAIN[out++] = byte
-    }
-    PLAIN[out++] = QUOTE
-  }
-  PLAIN[out++] = SHUT
-  return PLAIN.toString('latin1', 0, out)
-}
-
-function anyJson(bytes: Buffer, start: number, end: number): string {
-  const formats = bytes.readUInt16BE(start)
-  let at = start + 2 + formats * 2
-  const count = bytes.readUInt16BE(at)
   at += 2
   let json = '['
   for (let i = 0; i < count && i < MAX_VALUES; i++) {

@@ -218,7 +218,6 @@ class Names<T extends object> {
   clear(which: (value: T, name: string) => boolean = () => true): void {
     const { confirmed } = this.#unnamed
     if (confirmed !== undefined && which(confirmed, '')) this.#unnamed.confirmed = undefined
-    if (this.#named.size === 0) return
     for (const [name, slot] of this.#named) {
       if (slot.confirmed !== undefined && !which(slot.confirmed, name)) continue
       slot.confirmed = undefined
