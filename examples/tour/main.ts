@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
 import pg from 'pg'
@@ -9,6 +8,7 @@ import { isFree } from '../../packages/cli/src/dev/free-port.ts'
 import { type DevEnvironment, startDev } from '../../packages/cli/src/dev/start-dev.ts'
 import { failureOf, failureText } from '../../packages/cli/src/failure.ts'
 import { loadGateway } from '../../packages/cli/src/gateway-module.ts'
+import { untilStopped } from '../../packages/cli/src/until-stopped.ts'
 import { runAgent } from './run-agent.ts'
 import { screenOn } from './screen.ts'
 import { CHANGE_PROMPT, CHANGE_TURNS, PAYMENT, PROMPT, TURNS } from './script.ts'
@@ -299,7 +299,12 @@ async function stayUp(dev: DevEnvironment): Promise<void> {
       ticket: await firstTicket(dev),
     }),
   )
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  await untilStopped({
+    onSignal: (signal, handler) => {
+      process.on(signal, handler)
+      return () => void process.off(signal, handler)
+    },
+  })
   screen.line('stopping')
 }
 
